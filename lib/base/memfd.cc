@@ -1,0 +1,65 @@
+#include "base/memfd.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <fmt/format.h>
+
+#include "base/status.h"
+
+namespace stillframe {
+
+absl::StatusOr<UniqueFd> CreateMemfd(const std::string& name, std::size_t bytes) {
+  UniqueFd fd(memfd_create(name.c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd.valid()) return ErrnoStatus(errno, fmt::format("create memfd {}", name));
+  if (ftruncate(fd.get(), static_cast<off_t>(bytes)) != 0) {
+    return ErrnoStatus(errno, fmt::format("size memfd {} to {} bytes", name, bytes));
+  }
+  return fd;
+}
+
+absl::Status SealAgainstNewWriters(int memfd) {
+  constexpr int kSeals = F_SEAL_FUTURE_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+  if (fcntl(memfd, F_ADD_SEALS, kSeals) != 0) {
+    return ErrnoStatus(errno, "seal memfd against new writers");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SealForever(int memfd) {
+  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+  if (fcntl(memfd, F_ADD_SEALS, kSeals) != 0) {
+    if (errno == EBUSY) {
+      return absl::FailedPreconditionError("seal memfd: it is still mapped writable");
+    }
+    return ErrnoStatus(errno, "seal memfd");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSealed(int memfd, std::size_t bytes_min) {
+  const int seals = fcntl(memfd, F_GET_SEALS);
+  if (seals < 0) return ErrnoStatus(errno, "read seals of a shared memory file");
+  if ((seals & F_SEAL_SHRINK) == 0) {
+    return absl::FailedPreconditionError("shared memory file is not sealed against shrinking");
+  }
+  struct stat info;
+  if (fstat(memfd, &info) != 0) return ErrnoStatus(errno, "stat a shared memory file");
+  if (static_cast<std::size_t>(info.st_size) < bytes_min) {
+    return absl::FailedPreconditionError(fmt::format(
+        "shared memory file has {} bytes, at least {} were announced", info.st_size, bytes_min));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<UniqueFd> ReopenReadOnly(int fd) {
+  UniqueFd reopened(open(fmt::format("/proc/self/fd/{}", fd).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!reopened.valid()) return ErrnoStatus(errno, "reopen shared memory read-only");
+  return reopened;
+}
+
+}  // namespace stillframe
