@@ -2,11 +2,11 @@
 #pragma once
 
 #include "guest/guest.h"
-#include "store/event_log.h"
-#include "store/snapshot.h"
 #include "stillframe/v1/event.pb.h"
 #include "stillframe/v1/guest.pb.h"
 #include "stillframe/v1/snapshot.pb.h"
+#include "store/event_log.h"
+#include "store/snapshot.h"
 
 namespace stillframe {
 

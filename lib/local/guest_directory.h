@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "stillframe/v1/guest.pb.h"
 #include "store/event_log.h"
 #include "store/snapshot_store.h"
-#include "stillframe/v1/guest.pb.h"
 
 namespace stillframe {
 

@@ -34,21 +34,22 @@ class ArenaBudget {
   // RESOURCE_EXHAUSTED with reason LIMIT_EXCEEDED when `bytes` more do not fit.
   absl::Status Take(std::uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
   void Return(std::uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+  std::uint64_t available() const ABSL_LOCKS_EXCLUDED(mu_);
   std::uint64_t bytes_max() const { return bytes_max_; }
 
  private:
   const std::uint64_t bytes_max_;
-  Mutex mu_;
+  mutable Mutex mu_;
   std::uint64_t taken_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 class Arena {
  public:
   struct Options {
-    std::string name;                            // shows in /proc/PID/maps
-    std::uint64_t bytes_max = 0;                 // bound of this arena
+    std::string name;                                   // shows in /proc/PID/maps
+    std::uint64_t bytes_max = 0;                        // bound of this arena
     std::size_t segment_bytes = std::size_t{64} << 20;  // a power of two
-    std::shared_ptr<ArenaBudget> budget;         // bound of all; null: none
+    std::shared_ptr<ArenaBudget> budget;                // bound of all; null: none
   };
 
   explicit Arena(Options options);
@@ -60,6 +61,9 @@ class Arena {
   // and faulting in new segments as needed (that blocks for some 10 ms each). All or nothing:
   // RESOURCE_EXHAUSTED with reason LIMIT_EXCEEDED names the bound that was reached.
   absl::Status Reserve(std::uint64_t slots, std::vector<SlotRun>& runs) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Whether Reserve(slots) would find room within the bounds, should nobody else take it first.
+  bool CanReserve(std::uint64_t slots) const ABSL_LOCKS_EXCLUDED(mu_);
 
   // Gives slots back. Nobody may read them through a live generation any more.
   void Free(SlotRun run) ABSL_LOCKS_EXCLUDED(mu_);

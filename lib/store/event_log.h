@@ -23,11 +23,11 @@ struct SnapshotEvent {
   Kind kind = Kind::kPublished;
   GuestIdentity guest;
   Epoch epoch;
-  SnapshotPtr snapshot;          // kPublished
-  Generation generation;         // kPublished, kEvicted
-  Generation oldest;             // kEvicted: the oldest that is still there
-  Epoch previous_epoch;          // kEpochChanged; nil for the first
-  absl::Status error;            // kFailed
+  SnapshotPtr snapshot;   // kPublished
+  Generation generation;  // kPublished, kEvicted
+  Generation oldest;      // kEvicted: the oldest that is still there
+  Epoch previous_epoch;   // kEpochChanged; nil for the first
+  absl::Status error;     // kFailed
 };
 
 class EventLog {

@@ -98,9 +98,8 @@ class SnapshotStore {
   };
   using LiveMap = std::map<Generation, Live>;
 
-  SnapshotStore(GuestIdentity guest, Epoch epoch, std::shared_ptr<Arena> arena,
-                Retention retention, const Clock& clock, EventLog& events,
-                std::unique_ptr<ControlPage> control);
+  SnapshotStore(GuestIdentity guest, Epoch epoch, std::shared_ptr<Arena> arena, Retention retention,
+                const Clock& clock, EventLog& events, std::unique_ptr<ControlPage> control);
 
   absl::Status Missing(Generation number) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::uint64_t ExpiryOf(const Hold& hold, std::uint64_t ttl_ms) const;
