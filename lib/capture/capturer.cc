@@ -49,22 +49,17 @@ void Capturer::AdoptView(std::shared_ptr<const GuestView> view) {
   view_ = std::move(view);
   const std::uint64_t pages = view_->map.page_count();
   current_.resize(pages, kHoleSlot);
-  pending_.Resize(pages);
+  readable_ = PageBitmap(pages);
+  for (const MappedExtent& extent : view_->extents) readable_.SetRange(extent.range);
+  pending_ = readable_;
   copied_.Resize(pages);
-  scratch_.Resize(pages);
-  populated_.Resize(pages);
-  populated_.ClearAll();
-  pending_.ClearAll();
-  for (const MappedExtent& extent : view_->extents) pending_.SetRange(extent.range);
+  populated_ = PageBitmap(pages);
   everything_pending_ = true;
 }
 
 absl::StatusOr<std::uint64_t> Capturer::EstimatePages() {
   const bool from_log = guest_.capabilities().dirty_log && !newest_.is_none();
-  std::copy(pending_.words().begin(), pending_.words().end(), scratch_.words().begin());
-  if (!from_log) {
-    for (const MappedExtent& extent : view_->extents) scratch_.SetRange(extent.range);
-  }
+  scratch_ = from_log ? pending_ : readable_;
   SF_RETURN_IF_ERROR(guest_.FilterResident(scratch_));
   std::uint64_t pages = scratch_.Count();
   if (from_log) pages += guest_.EstimateDirty();
@@ -74,11 +69,9 @@ absl::StatusOr<std::uint64_t> Capturer::EstimatePages() {
 
 // First touches of guest memory fault in this process too; they must not happen in the pause.
 void Capturer::PopulateSource() {
-  for (const MappedExtent& extent : view_->extents) scratch_.SetRange(extent.range);
+  scratch_ = readable_;
   if (!guest_.FilterResident(scratch_).ok()) return;
-  for (std::size_t i = 0; i < scratch_.words().size(); ++i) {
-    scratch_.words()[i] &= ~populated_.words()[i];
-  }
+  scratch_.AndNot(populated_);
   for (const MappedExtent& extent : view_->extents) {
     scratch_.ForEachRun(extent.range, [&](GfnRange run) {
       const std::byte* at =
@@ -118,6 +111,7 @@ absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& can
     plan.arena = &store_.arena();
     plan.reserved = reserved_;
     plan.reserved_pages = reserved_pages_;
+    plan.readable = &readable_;
     plan.pending = &pending_;
     plan.copied = &copied_;
     plan.deadline_ms = policy_.pause_deadline_ms;

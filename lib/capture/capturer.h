@@ -59,6 +59,7 @@ class Capturer {
 
   std::vector<Slot> current_;  // the newest generation's page map
   std::vector<Slot> next_;     // the one being made
+  PageBitmap readable_;        // frames that have bytes
   PageBitmap pending_;         // must be copied before the next generation is whole
   PageBitmap copied_;          // what the window copied
   PageBitmap populated_;       // frames whose mapping was faulted in

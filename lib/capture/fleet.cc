@@ -39,11 +39,13 @@ void Fleet::Discover() {
       Admit(*hypervisor, listing);
     }
   }
-  for (const auto& worker : DropMissing(seen, unlisted)) {
+  auto dropped = DropMissing(seen, unlisted);
+  for (std::shared_ptr<Worker>& worker : dropped) {
     SnapshotEvent event;
     event.kind = SnapshotEvent::Kind::kGuestGone;
     event.guest = worker->identity();
     if (const auto store = worker->store(); store != nullptr) event.epoch = store->epoch();
+    worker.reset();  // joins: its last events come before this one
     context_.events.Append(std::move(event));
   }
 }

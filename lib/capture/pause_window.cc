@@ -74,9 +74,8 @@ absl::Status WorkWhilePaused(Guest& guest, const WindowPlan& plan, WindowResult&
   const auto answer = guest.FetchDirty(*plan.pending);
   if (!answer.ok()) return answer.status();
   result.answer = *answer;
-  if (result.answer == DirtyAnswer::kUnknown) {
-    for (const MappedExtent& extent : plan.view->extents) plan.pending->SetRange(extent.range);
-  }
+  if (result.answer == DirtyAnswer::kUnknown) plan.pending->Or(*plan.readable);
+  plan.pending->And(*plan.readable);  // a log may still name frames that were ballooned out
   const std::span<const std::uint64_t> pending = plan.pending->words();
   std::copy(pending.begin(), pending.end(), plan.copied->words().begin());
   SF_RETURN_IF_ERROR(guest.FilterResident(*plan.copied));

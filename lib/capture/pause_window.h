@@ -24,6 +24,8 @@ struct WindowPlan {
   std::span<const SlotRun> reserved;  // where copies go, in this order
   std::uint64_t reserved_pages = 0;
 
+  const PageBitmap* readable = nullptr;  // the frames of the view's extents
+
   // In and out: pages that must be copied before the next generation is whole. The window adds
   // what the dirty log names, and the set survives a failure, so no dirty bit is ever lost.
   PageBitmap* pending = nullptr;
