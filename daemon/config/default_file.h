@@ -9,7 +9,7 @@
 namespace stillframe {
 
 // The whole text of config/stillframed.toml and config/gateway.toml: the shipped files are this,
-// byte for byte, and daemons print it for --print-default-config.
+// byte for byte.
 std::string DefaultStillframedToml();
 std::string DefaultGatewayToml();
 

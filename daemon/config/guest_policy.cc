@@ -11,7 +11,7 @@ bool GuestRule::Matches(std::string_view name, const GuestId& id) const {
 
 const GuestPolicyConfig& GuestPolicies::PolicyFor(std::string_view name, const GuestId& id) const {
   for (const GuestRule& rule : rules) {
-    if (rule.Matches(name, id)) return rule.policy;
+    if (rule.Matches(name, id)) return rule.config;
   }
   return defaults;
 }

@@ -13,16 +13,18 @@ constexpr std::uint64_t kArenaBytesMin = std::uint64_t{64} << 20;
 constexpr std::uint64_t kArenaBytesMax = std::uint64_t{16} << 40;
 constexpr std::uint64_t kDayMs = 86'400'000;
 
-std::vector<Key> PolicyKeys(GuestPolicyConfig& policy) {
+std::vector<Key> PolicyKeys(GuestPolicyConfig& guest) {
+  CapturePolicy& policy = guest.policy;
   return {
-      {"capture", BooleanValue{&policy.capture},
+      {"capture", BooleanValue{&guest.capture},
        "Whether the guest is captured at all. When false it is listed, but never paused."},
       {"period_ms", NumberValue{&policy.period_ms, 10, kDayMs, "ms", "only on demand"},
        "From the start of one capture to the start of the next."},
       {"generations_max", NumberValue{&policy.generations_max, 1, 4096, "generations", ""},
        "How many of the newest generations are kept; pinned ones stay longer."},
       {"arena_bytes_max",
-       NumberValue{&policy.arena_bytes_max, kArenaBytesMin, kArenaBytesMax, "bytes", "automatic"},
+       NumberValue{&policy.arena_bytes_max, kArenaBytesMin, kArenaBytesMax, "bytes",
+                   "two and a half times the guest's memory"},
        "Host memory for this guest's page copies. At the bound captures are refused and counted; "
        "the guest runs on."},
       {"pause_deadline_ms", NumberValue{&policy.pause_deadline_ms, 10, 60'000, "ms", ""},
@@ -77,7 +79,7 @@ std::vector<Key> RuleKeys(GuestRule& rule) {
       {"match", TextValue{&rule.match, TextForm::kNamePattern, ""},
        "Which guests: a UUID, a name, or a name with * ? [...]. Required."},
   };
-  for (Key& key : PolicyKeys(rule.policy)) keys.push_back(std::move(key));
+  for (Key& key : PolicyKeys(rule.config)) keys.push_back(std::move(key));
   return keys;
 }
 
@@ -123,6 +125,7 @@ absl::StatusOr<StillframedConfig> ParseStillframedConfig(std::string_view text,
   for (const Section& section : schema) {
     if (section.kind == SectionKind::kTable) reader.ReadTable(section, problems);
   }
+  config.guests.defaults.policy.pin_age_ms_max = config.daemon.pin_age_ms_max;
   ReadRules(reader, config.guests, problems);
   SF_RETURN_IF_ERROR(problems.First());
   return config;
