@@ -1,0 +1,34 @@
+// Which guests are captured, how often, and what each may cost.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/uuid.h"
+#include "capture/policy.h"
+
+namespace stillframe {
+
+struct GuestPolicyConfig {
+  bool capture = true;  // false: listed, never paused
+  CapturePolicy policy;
+};
+
+// What holds for some guests in place of the defaults.
+struct GuestRule {
+  std::string match;  // a UUID, a name, or a name with * ? [...]
+  GuestPolicyConfig config;
+
+  bool Matches(std::string_view name, const GuestId& id) const;
+};
+
+// What holds for one guest: the first rule that matches it, else the defaults.
+struct GuestPolicies {
+  GuestPolicyConfig defaults;
+  std::vector<GuestRule> rules;  // in the order of the file
+
+  const GuestPolicyConfig& PolicyFor(std::string_view name, const GuestId& id) const;
+};
+
+}  // namespace stillframe
