@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <string_view>
+#include <cstdio>
+#include <cstring>
 #include <thread>
 #include <utility>
 
@@ -86,16 +87,21 @@ std::uint64_t ReadOwnerPid(int fd) {
   return pread(fd, &pid, sizeof pid, offsetof(Header, owner_pid)) == sizeof pid ? pid : 0;
 }
 
-// A zombie is dead: its guardian may still hold the lock.
+// False also for a process that is on its way out or a zombie: its guardian may have the lock.
 bool Lives(std::uint64_t pid) {
-  UniqueFd stat(open(fmt::format("/proc/{}/stat", pid).c_str(), O_RDONLY | O_CLOEXEC));
-  char text[256];
-  const ssize_t bytes = stat.valid() ? read(stat.get(), text, sizeof text) : -1;
-  if (bytes <= 0) return false;
-  const std::string_view line(text, static_cast<std::size_t>(bytes));
-  const std::size_t name_end = line.rfind(')');
-  return name_end == line.npos || name_end + 2 >= line.size() ||
-         (line[name_end + 2] != 'Z' && line[name_end + 2] != 'X');
+  const UniqueFd stat(open(fmt::format("/proc/{}/stat", pid).c_str(), O_RDONLY | O_CLOEXEC));
+  char text[512] = {};
+  if (!stat.valid() || read(stat.get(), text, sizeof text - 1) <= 0) return false;
+  const char* name_end = std::strrchr(text, ')');
+  char state = 'X';
+  unsigned flags = 0;
+  // proc(5), fields 3 and 9; the name before them may contain anything.
+  if (name_end == nullptr ||
+      std::sscanf(name_end + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2) {
+    return false;
+  }
+  constexpr unsigned kExiting = 0x4;  // PF_EXITING, linux/sched.h
+  return state != 'Z' && state != 'X' && (flags & kExiting) == 0;
 }
 
 // Locks the file, or says who has it.

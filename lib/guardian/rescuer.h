@@ -70,7 +70,7 @@ class Rescuer {
     std::uint32_t failures = 0;
     bool pauser_lived = false;  // resumed, but the pausing thread may have paused after that
     bool given_up = false;
-    std::string_view cause;
+    std::string_view cause = {};
   };
 
   std::uint64_t DueNs(PauseSlot& slot, PauseWord seen, const Effort& effort, std::uint64_t now_ns);
