@@ -9,7 +9,7 @@ bool GuestRule::Matches(std::string_view name, const GuestId& id) const {
   return fnmatch(match.c_str(), std::string(name).c_str(), 0) == 0;
 }
 
-const GuestPolicyConfig& GuestPolicies::PolicyFor(std::string_view name, const GuestId& id) const {
+const GuestPolicy& GuestPolicies::PolicyFor(std::string_view name, const GuestId& id) const {
   for (const GuestRule& rule : rules) {
     if (rule.Matches(name, id)) return rule.config;
   }

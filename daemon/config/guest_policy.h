@@ -10,25 +10,20 @@
 
 namespace stillframe {
 
-struct GuestPolicyConfig {
-  bool capture = true;  // false: listed, never paused
-  CapturePolicy policy;
-};
-
 // What holds for some guests in place of the defaults.
 struct GuestRule {
   std::string match;  // a UUID, a name, or a name with * ? [...]
-  GuestPolicyConfig config;
+  GuestPolicy config;
 
   bool Matches(std::string_view name, const GuestId& id) const;
 };
 
 // What holds for one guest: the first rule that matches it, else the defaults.
 struct GuestPolicies {
-  GuestPolicyConfig defaults;
+  GuestPolicy defaults;
   std::vector<GuestRule> rules;  // in the order of the file
 
-  const GuestPolicyConfig& PolicyFor(std::string_view name, const GuestId& id) const;
+  const GuestPolicy& PolicyFor(std::string_view name, const GuestId& id) const;
 };
 
 }  // namespace stillframe

@@ -13,7 +13,7 @@ constexpr std::uint64_t kArenaBytesMin = std::uint64_t{64} << 20;
 constexpr std::uint64_t kArenaBytesMax = std::uint64_t{16} << 40;
 constexpr std::uint64_t kDayMs = 86'400'000;
 
-std::vector<Key> PolicyKeys(GuestPolicyConfig& guest) {
+std::vector<Key> PolicyKeys(GuestPolicy& guest) {
   CapturePolicy& policy = guest.policy;
   return {
       {"capture", BooleanValue{&guest.capture},

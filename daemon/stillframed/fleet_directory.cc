@@ -1,10 +1,10 @@
 #include "stillframed/fleet_directory.h"
 
-#include <algorithm>
-#include <optional>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
 
 #include "base/reason.h"
 #include "base/status.h"
@@ -26,10 +26,9 @@ absl::Status UnknownGuest(std::string_view guest, const std::vector<Fleet::Membe
     names.push_back(member.identity.name);
   }
   return WithReason(
-      absl::NotFoundError(names.empty()
-                              ? fmt::format("no guest \"{}\"; no guests are there", guest)
-                              : fmt::format("no guest \"{}\"; there are: {}", guest,
-                                            fmt::join(names, ", "))),
+      absl::NotFoundError(names.empty() ? fmt::format("no guest \"{}\"; no guests are there", guest)
+                                        : fmt::format("no guest \"{}\"; there are: {}", guest,
+                                                      fmt::join(names, ", "))),
       "GUEST_NOT_FOUND");
 }
 
@@ -102,9 +101,8 @@ absl::StatusOr<std::shared_ptr<Worker>> FleetDirectory::FindWorker(std::string_v
   SF_ASSIGN_OR_RETURN(const Fleet::Member member, Resolve(guest, fleet_.Members()));
   if (member.worker == nullptr) {
     return WithReason(
-        absl::FailedPreconditionError(fmt::format("guest {} cannot be captured: {}",
-                                                  member.identity.name,
-                                                  MessageOf(member.unreadable))),
+        absl::FailedPreconditionError(fmt::format(
+            "guest {} cannot be captured: {}", member.identity.name, MessageOf(member.unreadable))),
         "GUEST_UNREADABLE");
   }
   return member.worker;
@@ -122,8 +120,7 @@ absl::StatusOr<std::shared_ptr<SnapshotStore>> FleetDirectory::FindStore(
   return store;
 }
 
-GuestDirectory::CaptureId FleetDirectory::RequestCapture(std::string_view guest,
-                                                         CaptureDone done) {
+GuestDirectory::CaptureId FleetDirectory::RequestCapture(std::string_view guest, CaptureDone done) {
   const auto worker = FindWorker(guest);
   if (!worker.ok()) {
     done(worker.status());

@@ -1,9 +1,9 @@
 // stillframed: captures the guests of this host and serves their snapshots to local readers.
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
@@ -64,7 +64,7 @@ int main(int argc, char** argv) {
     return 0;
   }
   SetUpLog(config->daemon.log_level);
-  const absl::Status ended = recover ? stillframe::RecoverPausedGuests(*config)
-                                     : stillframe::ServeSnapshots(*config);
+  const absl::Status ended =
+      recover ? stillframe::RecoverPausedGuests(*config) : stillframe::ServeSnapshots(*config);
   return ended.ok() ? 0 : Fail(ended, kFailed);
 }

@@ -1,14 +1,13 @@
 #include "stillframed/stillframed.h"
 
+#include <fmt/format.h>
 #include <signal.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <thread>
-
-#include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include "base/mutex.h"
 #include "base/status.h"
@@ -145,8 +144,8 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
 
   EventLog events(kEventsKept);
   WorkerContext context{clock, events, std::make_shared<ArenaBudget>(ArenaBytesMax(config)), 1024,
-                        [&guardian](const ResumeTicket& ticket, int fd)
-                            -> absl::StatusOr<std::unique_ptr<PauseGuard>> {
+                        [&guardian](const ResumeTicket& ticket,
+                                    int fd) -> absl::StatusOr<std::unique_ptr<PauseGuard>> {
                           return guardian->Register(ticket, fd);
                         }};
   Fleet fleet(OpenHypervisors(BackendsOf(config)), context, [&config](const GuestIdentity& guest) {

@@ -10,8 +10,9 @@ namespace stillframe {
 // Blocks. Errors are those of starting; once it serves it ends OK.
 absl::Status ServeSnapshots(const StillframedConfig& config);
 
-// Resumes the guests that a crash left paused and says which on standard output. FAILED_PRECONDITION
-// when some could not be resumed; OK, doing nothing, while another daemon owns the ledger.
+// Resumes the guests that a crash left paused and says which on standard output.
+// FAILED_PRECONDITION when some could not be resumed; OK, doing nothing, while another daemon owns
+// the ledger.
 absl::Status RecoverPausedGuests(const StillframedConfig& config);
 
 }  // namespace stillframe

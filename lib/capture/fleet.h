@@ -20,11 +20,6 @@ namespace stillframe {
 
 class Fleet {
  public:
-  struct GuestPolicy {
-    bool capture = true;  // false: listed, never captured
-    CapturePolicy policy;
-  };
-
   Fleet(std::vector<std::unique_ptr<Hypervisor>> hypervisors, WorkerContext context,
         std::function<GuestPolicy(const GuestIdentity&)> policy_for);
 

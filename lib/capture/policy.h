@@ -13,4 +13,10 @@ struct CapturePolicy {
   std::uint64_t pin_age_ms_max = 0;       // 0: pins may be renewed for ever
 };
 
+// Whether and how one guest is captured.
+struct GuestPolicy {
+  bool capture = true;  // false: listed, never paused
+  CapturePolicy policy;
+};
+
 }  // namespace stillframe

@@ -42,7 +42,7 @@ class FleetTest : public testing::Test {
   }
 
   EventLog events_{100};
-  Fleet::GuestPolicy policy_{true, {.period_ms = 0}};
+  GuestPolicy policy_{true, {.period_ms = 0}};
   FakeHypervisor* hypervisor_ = nullptr;
   std::unique_ptr<Fleet> fleet_;
 };
