@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,10 @@ class BackendFixture {
 struct BackendCase {
   std::string name;
   std::function<std::unique_ptr<BackendFixture>()> make;
+
+  friend std::ostream& operator<<(std::ostream& out, const BackendCase& backend) {
+    return out << backend.name;
+  }
 };
 
 }  // namespace stillframe
