@@ -5,7 +5,10 @@
 
 namespace stillframe {
 
-LedgerPauseGuard::~LedgerPauseGuard() { link_->Unregister(index_); }
+LedgerPauseGuard::~LedgerPauseGuard() {
+  if (holds_) slot().LetGo();
+  link_->Unregister(index_);
+}
 
 absl::Status LedgerPauseGuard::Update(const ResumeTicket& ticket, int fd) {
   return link_->Update(index_, ticket, fd);

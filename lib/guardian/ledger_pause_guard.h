@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "guardian/guardian_link.h"
 #include "guest/pause_guard.h"

@@ -24,6 +24,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -71,6 +72,10 @@ class alignas(256) PauseSlot {
   // Daemon. From armed or resuming. False: the guardian was faster.
   bool Disarm(PauseWord armed);
 
+  // Daemon, instead of Disarm: leaves the pause to the guardian. One of the two must come before
+  // the ledger is unmapped: the thread's robust list points into it.
+  void LetGo() { pauser_.Unlock(); }
+
   // Guardian. False: the daemon moved on since `seen`; look again.
   bool Claim(PauseWord seen) { return Move(seen, seen.With(PauseState::kClaimed)); }
 
@@ -93,7 +98,6 @@ class alignas(256) PauseSlot {
   std::atomic<std::uint64_t> word_;
   std::atomic<std::uint64_t> deadline_ns_;
   std::atomic<std::uint64_t> armed_ns_;
-  std::uint64_t reserved_;
   ResumeTicket ticket_;
   RobustLock pauser_;
 };

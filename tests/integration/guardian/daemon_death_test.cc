@@ -72,6 +72,15 @@ TEST_F(DaemonDeathTest, HangsInItsResumeCall) {
   EXPECT_EQ(board_.guest(0).attempts, 1u);
 }
 
+TEST_F(DaemonDeathTest, GuardDestroyedWhileArmedLeavesThePauseToTheGuardian) {
+  auto daemon = StartDaemon();
+  ASSERT_EQ(daemon->Ask("arm 0 20"), "OK");
+  ASSERT_EQ(daemon->Ask("drop 0"), "OK");
+  EXPECT_TRUE(Eventually([&] { return Resumes(0) == 1; }));
+  EXPECT_EQ(daemon->Ask("arm 0 60000"), "OK");
+  EXPECT_EQ(daemon->Ask("disarm 0"), "OK");
+}
+
 TEST_F(DaemonDeathTest, ResumesEveryGuestThatStandsAndNoOther) {
   auto daemon = StartDaemon();
   for (const char* command : {"arm 0 60000", "arm 1 60000", "arm 2 60000", "disarm 2"}) {

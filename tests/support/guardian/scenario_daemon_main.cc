@@ -3,6 +3,7 @@
 //   guardian-scenario-daemon LEDGER BOARD      answers commands from standard input, line by line
 //
 //   arm GUEST MS | begin GUEST | disarm GUEST  -> name of the status code
+//   drop GUEST                                 -> OK, once its guard is destroyed
 //   guardian                                   -> its pid, -1 while there is none
 //   stats                                      -> RESUMES RESPAWNS
 //   hold MIB                                   -> ok, once that much shared memory is faulted in
@@ -53,6 +54,10 @@ class Scenario {
     } else if (verb == "disarm") {
       words >> guest;
       Answer(CodeOf(GuardOf(guest).Disarm()));
+    } else if (verb == "drop") {
+      words >> guest;
+      guards_.erase(guest);
+      Answer("OK");
     } else if (verb == "guardian") {
       Answer(std::to_string(client_.guardian_pid()));
     } else if (verb == "stats") {

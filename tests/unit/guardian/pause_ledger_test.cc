@@ -49,6 +49,7 @@ TEST_F(PauseLedgerTest, KeepsAPredecessorsPauses) {
     ASSERT_TRUE(ledger.ok()) << ledger.status();
     ledger->slot(7).WriteTicket(testing::BoardTicket(7));
     ASSERT_TRUE(ledger->slot(7).Arm(1234, 1000).ok());
+    ledger->slot(7).LetGo();
   }
   auto ledger = Open();
   ASSERT_TRUE(ledger.ok()) << ledger.status();
@@ -76,6 +77,7 @@ TEST_F(PauseLedgerTest, AttachSeesWhatTheOwnerWrites) {
   ASSERT_TRUE(owner->slot(1).Arm(99, 1).ok());
   EXPECT_EQ(guardian->slot(1).Load().state(), PauseState::kArmed);
   EXPECT_EQ(guardian->slot(1).deadline_ns(), 99u);
+  owner->slot(1).LetGo();
 }
 
 TEST_F(PauseLedgerTest, RefusesAFileOfAnotherSize) {

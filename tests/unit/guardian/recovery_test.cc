@@ -18,7 +18,9 @@ class RecoveryTest : public ::testing::Test {
 
   PauseWord ArmGuest(std::size_t index) {
     ledger_.slot(index).WriteTicket(testing::BoardTicket(index));
-    return *ledger_.slot(index).Arm(1, 1);
+    const PauseWord armed = *ledger_.slot(index).Arm(1, 1);
+    ledger_.slot(index).LetGo();
+    return armed;
   }
 
   PauseState StateOf(std::size_t index) { return ledger_.slot(index).Load().state(); }
@@ -76,6 +78,7 @@ TEST_F(RecoveryTest, DropsAPauseWhoseTicketIsDamaged) {
   ticket.backend = static_cast<Backend>(77);
   ledger_.slot(0).WriteTicket(ticket);
   ASSERT_TRUE(ledger_.slot(0).Arm(1, 1).ok());
+  ledger_.slot(0).LetGo();
   EXPECT_TRUE(absl::IsDataLoss(RecoverLeftovers(ledger_, resumers_).at(0).outcome));
   EXPECT_EQ(StateOf(0), PauseState::kIdle);
 }
