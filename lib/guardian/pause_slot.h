@@ -93,7 +93,7 @@ class alignas(256) PauseSlot {
   std::atomic<std::uint64_t> word_;
   std::atomic<std::uint64_t> deadline_ns_;
   std::atomic<std::uint64_t> armed_ns_;
-  std::uint64_t reserved_;
+  [[maybe_unused]] std::uint64_t reserved_;
   ResumeTicket ticket_;
   RobustLock pauser_;
 };

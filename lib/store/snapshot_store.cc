@@ -83,7 +83,8 @@ bool SnapshotStore::MakeRoom(std::uint64_t slots) {
     for (;;) {
       enough = arena_->CanReserve(slots);
       if (enough) break;
-      auto victim = std::find_if(live_.begin(), live_.end(), [newest = newest_](const auto& entry) {
+      const Generation newest = newest_;
+      auto victim = std::find_if(live_.begin(), live_.end(), [newest](const auto& entry) {
         return entry.second.pins == 0 && entry.first != newest;
       });
       if (victim == live_.end()) break;
