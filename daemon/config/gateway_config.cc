@@ -34,25 +34,38 @@ std::vector<Key> GatewayKeys(GatewaySettings& gateway) {
 std::vector<Key> LimitKeys(GatewayLimits& limits) {
   return {
       {"streams_max", NumberValue{&limits.streams_max, 1, 65'536, "streams", ""},
-       "Streaming calls served at once; the next one is refused."},
+       "Open streams and captures of all clients; the next one is refused."},
       {"streams_per_client_max",
        NumberValue{&limits.streams_per_client_max, 1, 65'536, "streams", ""},
-       "Streaming calls at once on one connection. At most streams_max."},
+       "The same on one connection. At most streams_max."},
+      {"threads_max", NumberValue{&limits.threads_max, 2, 1024, "threads", ""},
+       "Threads that serve calls."},
+      {"request_ranges_max", NumberValue{&limits.request_ranges_max, 1, 1'048'576, "ranges", ""},
+       "Page ranges in one read request."},
+      {"batch_reads_max", NumberValue{&limits.batch_reads_max, 1, 1'048'576, "reads", ""},
+       "Reads in one request of a scatter stream."},
+      {"chunk_bytes_max", NumberValue{&limits.chunk_bytes_max, 64 * kKiB, 4 * kMiB, "bytes", ""},
+       "Most page bytes in one message of a read stream. A multiple of 4096, at most "
+       "inflight_bytes_per_stream_max."},
       {"inflight_bytes_max",
        NumberValue{&limits.inflight_bytes_max, kMiB, 1024 * kGiB, "bytes", ""},
-       "Snapshot bytes handed to gRPC and not yet sent, over all streams."},
+       "Snapshot bytes handed to gRPC and not yet sent, over all streams; at the bound streams "
+       "wait for their readers."},
       {"inflight_bytes_per_stream_max",
        NumberValue{&limits.inflight_bytes_per_stream_max, 64 * kKiB, 16 * kGiB, "bytes", ""},
        "The same for one stream. At most inflight_bytes_max."},
-      {"request_ranges_max", NumberValue{&limits.request_ranges_max, 1, 1'048'576, "ranges", ""},
-       "Page ranges in one read request."},
       {"stream_stall_ms_max", NumberValue{&limits.stream_stall_ms_max, 100, 3'600'000, "ms", ""},
-       "A reader that takes nothing for this long is dropped, and its pins with it."},
-      {"threads_max", NumberValue{&limits.threads_max, 2, 1024, "threads", ""},
-       "Threads that serve calls."},
-      {"chunk_bytes", NumberValue{&limits.chunk_bytes, 64 * kKiB, 4 * kMiB, "bytes", ""},
-       "Largest chunk of page bytes in one message of a read stream. A multiple of 4096, at most "
-       "inflight_bytes_per_stream_max."},
+       "A reader that takes nothing for this long is dropped."},
+      {"pins_max", NumberValue{&limits.pins_max, 1, 65'536, "pins", ""},
+       "Generations that all clients hold at once; pins_per_connection_max of stillframed.toml "
+       "bounds them too."},
+      {"pins_per_client_max", NumberValue{&limits.pins_per_client_max, 1, 65'536, "pins", ""},
+       "The same for one client. At most pins_max."},
+      {"pin_ttl_ms_max", NumberValue{&limits.pin_ttl_ms_max, 1000, 86'400'000, "ms", ""},
+       "Longest time that a pin lasts without being renewed; pin_ttl_ms_max of stillframed.toml "
+       "bounds it too."},
+      {"watch_events_max", NumberValue{&limits.watch_events_max, 1, 1'048'576, "events", ""},
+       "Events that wait for a slow watcher; beyond, it is told which it missed."},
   };
 }
 
@@ -68,11 +81,12 @@ void CheckLimits(const GatewayLimits& limits, const TomlReader& reader, Problems
           limits.streams_max);
   at_most("inflight_bytes_per_stream_max", limits.inflight_bytes_per_stream_max,
           "inflight_bytes_max", limits.inflight_bytes_max);
-  at_most("chunk_bytes", limits.chunk_bytes, "inflight_bytes_per_stream_max",
+  at_most("chunk_bytes_max", limits.chunk_bytes_max, "inflight_bytes_per_stream_max",
           limits.inflight_bytes_per_stream_max);
-  if (limits.chunk_bytes % kPageBytes != 0) {
-    problems.Add(reader.LineOf("limits", "chunk_bytes"), "limits.chunk_bytes",
-                 fmt::format("{} is not a multiple of {}", limits.chunk_bytes, kPageBytes));
+  at_most("pins_per_client_max", limits.pins_per_client_max, "pins_max", limits.pins_max);
+  if (limits.chunk_bytes_max % kPageBytes != 0) {
+    problems.Add(reader.LineOf("limits", "chunk_bytes_max"), "limits.chunk_bytes_max",
+                 fmt::format("{} is not a multiple of {}", limits.chunk_bytes_max, kPageBytes));
   }
 }
 

@@ -24,12 +24,17 @@ struct GatewaySettings {
 struct GatewayLimits {
   std::uint64_t streams_max = 256;
   std::uint64_t streams_per_client_max = 32;
+  std::uint64_t threads_max = 16;
+  std::uint64_t request_ranges_max = 4096;
+  std::uint64_t batch_reads_max = 16'384;
+  std::uint64_t chunk_bytes_max = std::uint64_t{4} << 20;
   std::uint64_t inflight_bytes_max = std::uint64_t{256} << 20;
   std::uint64_t inflight_bytes_per_stream_max = std::uint64_t{8} << 20;
-  std::uint64_t request_ranges_max = 4096;
   std::uint64_t stream_stall_ms_max = 30'000;
-  std::uint64_t threads_max = 16;
-  std::uint64_t chunk_bytes = std::uint64_t{1} << 20;
+  std::uint64_t pins_max = 256;
+  std::uint64_t pins_per_client_max = 64;
+  std::uint64_t pin_ttl_ms_max = 600'000;
+  std::uint64_t watch_events_max = 1024;
 };
 
 struct GatewayConfig {

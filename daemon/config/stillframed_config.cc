@@ -79,7 +79,8 @@ std::vector<Key> RuleKeys(GuestRule& rule) {
       {"match", TextValue{&rule.match, TextForm::kNamePattern, ""},
        "Which guests: a UUID, a name, or a name with * ? [...]. Required."},
   };
-  for (Key& key : PolicyKeys(rule.config)) keys.push_back(std::move(key));
+  const std::vector<Key> policy = PolicyKeys(rule.config);
+  keys.insert(keys.end(), policy.begin(), policy.end());
   return keys;
 }
 

@@ -48,12 +48,13 @@ void ReadKeys(const toml::table& table, const Section& section, Problems& proble
   std::vector<std::string_view> names;
   for (const Key& key : section.keys) names.push_back(key.name);
   for (const auto& [name, node] : table) {
-    const std::string full_name = fmt::format("{}.{}", section.name, name.str());
+    const std::string_view key_name = name.str();
+    const std::string full_name = fmt::format("{}.{}", section.name, key_name);
     const auto key = std::find_if(section.keys.begin(), section.keys.end(),
-                                  [&](const Key& known) { return known.name == name.str(); });
+                                  [key_name](const Key& known) { return known.name == key_name; });
     if (key == section.keys.end()) {
       const std::uint32_t line = std::max<std::uint32_t>(1, name.source().begin.line);
-      problems.Add(line, full_name, fmt::format("unknown key; {}", Hint(name.str(), names)));
+      problems.Add(line, full_name, fmt::format("unknown key; {}", Hint(key_name, names)));
       continue;
     }
     if (const absl::Status status = SetField(*key, RawOf(node)); !status.ok()) {

@@ -116,7 +116,7 @@ absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& can
     plan.copied = &copied_;
     plan.deadline_ms = policy_.pause_deadline_ms;
     plan.cancelled = &cancelled;
-    const absl::Status status = RunPauseWindow(guest_, guard, plan, clock_, window_);
+    absl::Status status = RunPauseWindow(guest_, guard, plan, clock_, window_);
     paused_ns_ += window_.end_ns - window_.begin_ns;
     if (status.ok()) return status;
     if (window_.pages_wanted <= reserved_pages_) return Annotate(status, attempt);

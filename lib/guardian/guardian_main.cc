@@ -19,7 +19,7 @@
 namespace stillframe {
 namespace {
 
-constexpr std::size_t kWaiterStackBytes = 256 * 1024;
+constexpr std::size_t kWaiterStackBytes = std::size_t{256} * 1024;
 
 void IgnoreSignals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT, SIGUSR1, SIGUSR2}) {

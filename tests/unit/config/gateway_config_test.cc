@@ -19,7 +19,7 @@ TEST(GatewayConfigTest, EmptyFileGivesTheDefaults) {
   const auto config = ParseGatewayConfig("", "gateway.toml");
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->gateway.listen, std::vector<std::string>{"unix:/run/stillframe/gateway.sock"});
-  EXPECT_EQ(config->limits.chunk_bytes, std::uint64_t{1} << 20);
+  EXPECT_EQ(config->limits.chunk_bytes_max, std::uint64_t{4} << 20);
 }
 
 TEST(GatewayConfigTest, RefusesAddressesThatTheNetworkReachesAndSaysWhatToDo) {
@@ -39,10 +39,12 @@ TEST(GatewayConfigTest, ChecksLimitsAgainstEachOther) {
             "gateway.toml:3: limits.streams_per_client_max: 5 is more than streams_max, 4");
   EXPECT_EQ(ErrorOf("[limits]\nstreams_max = 4\n"),
             "gateway.toml:1: limits.streams_per_client_max: 32 is more than streams_max, 4");
-  EXPECT_EQ(ErrorOf("[limits]\nchunk_bytes = 65537\n"),
-            "gateway.toml:2: limits.chunk_bytes: 65537 is not a multiple of 4096");
-  EXPECT_EQ(ErrorOf("[limits]\ninflight_bytes_per_stream_max = 65536\nchunk_bytes = 131072\n"),
-            "gateway.toml:3: limits.chunk_bytes: 131072 is more than "
+  EXPECT_EQ(ErrorOf("[limits]\npins_max = 8\n"),
+            "gateway.toml:1: limits.pins_per_client_max: 64 is more than pins_max, 8");
+  EXPECT_EQ(ErrorOf("[limits]\nchunk_bytes_max = 65537\n"),
+            "gateway.toml:2: limits.chunk_bytes_max: 65537 is not a multiple of 4096");
+  EXPECT_EQ(ErrorOf("[limits]\ninflight_bytes_per_stream_max = 65536\nchunk_bytes_max = 131072\n"),
+            "gateway.toml:3: limits.chunk_bytes_max: 131072 is more than "
             "inflight_bytes_per_stream_max, 65536");
 }
 
