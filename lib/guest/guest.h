@@ -94,6 +94,10 @@ class Guest {
   // caller resumes.
   virtual absl::Status Pause() = 0;
 
+  // After Pause: whether Resume will let the guest run. False when somebody else had stopped it
+  // before; then the guardian must not resume it either. [window]
+  virtual bool pause_is_ours() const { return true; }
+
   // Drops the pause of this object, and only that. Idempotent. ABORTED when the guest did not
   // stand still all the while (somebody resumed it): what was copied is torn. [window]
   virtual absl::Status Resume() = 0;

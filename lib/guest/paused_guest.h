@@ -38,6 +38,7 @@ class PausedGuest {
   const Clock& clock_;
   absl::Status status_;
   bool armed_ = false;
+  bool borrowed_ = false;  // somebody else's pause: ours to use, not to end
   std::uint64_t paused_ns_ = 0;
   std::uint64_t resumed_ns_ = 0;
 };
