@@ -144,7 +144,7 @@ v1::SnapshotEvent ToMessage(const SnapshotEvent& event) {
   message.set_epoch(event.epoch.ToString());
   switch (event.kind) {
     case SnapshotEvent::Kind::kPublished:
-      *message.mutable_published() = ToMessage(event.snapshot->metadata, Detail::kBrief);
+      *message.mutable_published() = ToMessage(*event.published, Detail::kBrief);
       break;
     case SnapshotEvent::Kind::kEvicted:
       message.mutable_evicted()->set_generation(event.generation.value);

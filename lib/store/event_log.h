@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,9 @@ struct SnapshotEvent {
   Kind kind = Kind::kPublished;
   GuestIdentity guest;
   Epoch epoch;
-  SnapshotPtr snapshot;   // kPublished
+  // kPublished; without vcpus and map. Not the snapshot: the log would hold the memory and the
+  // descriptors of evicted generations.
+  std::shared_ptr<const SnapshotMetadata> published;
   Generation generation;  // kPublished, kEvicted
   Generation oldest;      // kEvicted: the oldest that is still there
   Epoch previous_epoch;   // kEpochChanged; nil for the first

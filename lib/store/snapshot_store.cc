@@ -65,7 +65,10 @@ absl::StatusOr<SnapshotPtr> SnapshotStore::Publish(SnapshotMetadata metadata,
     event.kind = SnapshotEvent::Kind::kPublished;
     event.guest = guest_;
     event.epoch = epoch_;
-    event.snapshot = published;
+    auto brief = std::make_shared<SnapshotMetadata>(published->metadata);
+    brief->vcpus = {};
+    brief->map = {};
+    event.published = std::move(brief);
     event.generation = generation;
     pending_events_.push_back(std::move(event));
     ApplyRetention();

@@ -163,7 +163,7 @@ TEST_F(SnapshotStoreTest, TellsWatchersWhatWasPublishedAndEvicted) {
   const auto batch = events_.Read(0, 10);
   ASSERT_EQ(batch.events.size(), 3u);
   EXPECT_EQ(batch.events[1].kind, SnapshotEvent::Kind::kPublished);
-  EXPECT_EQ(batch.events[1].snapshot->metadata.generation.value, 2u);
+  EXPECT_EQ(batch.events[1].published->generation.value, 2u);
   EXPECT_EQ(batch.events[2].kind, SnapshotEvent::Kind::kEvicted);
   EXPECT_EQ(batch.events[2].generation.value, 1u);
   EXPECT_EQ(batch.events[2].oldest.value, 2u);
