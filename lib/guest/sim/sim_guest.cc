@@ -117,7 +117,7 @@ absl::StatusOr<std::shared_ptr<const GuestView>> SimGuest::Refresh() {
     if (absl::IsNotFound(described)) view_ = nullptr;
     return Annotate(described, Describe("refresh"));
   }
-  if (status_page().log_owner.load() != log_owner_) {
+  if (log_owner_ == 0 || status_page().log_owner.load() != log_owner_) {
     SF_RETURN_IF_ERROR(Annotate(StartLog(), Describe("start the dirty log of")));
   }
   const RunState state = layout_.operator_paused != 0 ? RunState::kPaused : RunState::kRunning;
