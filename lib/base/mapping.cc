@@ -1,11 +1,10 @@
 #include "base/mapping.h"
 
+#include <fmt/format.h>
 #include <sys/mman.h>
 
 #include <cerrno>
 #include <utility>
-
-#include <fmt/format.h>
 
 #include "base/status.h"
 

@@ -1,9 +1,9 @@
 #include "base/status.h"
 
+#include <fmt/format.h>
+
 #include <cerrno>
 #include <system_error>
-
-#include <fmt/format.h>
 
 namespace stillframe {
 namespace {
@@ -46,8 +46,7 @@ absl::StatusCode CodeOfErrno(int errno_value) {
 
 absl::Status ErrnoStatus(int errno_value, std::string_view attempt) {
   return absl::Status(CodeOfErrno(errno_value),
-                      fmt::format("{}: {}", attempt,
-                                  std::generic_category().message(errno_value)));
+                      fmt::format("{}: {}", attempt, std::generic_category().message(errno_value)));
 }
 
 absl::Status Annotate(const absl::Status& status, std::string_view prefix) {

@@ -29,11 +29,11 @@ inline std::string MessageOf(const absl::Status& status) { return std::string(st
 #define SF_STATUS_CONCAT(a, b) SF_STATUS_CONCAT_INNER(a, b)
 
 // Leaves the function with the status unless it is OK.
-#define SF_RETURN_IF_ERROR(expr)                                \
-  do {                                                          \
-    if (absl::Status sf_status = (expr); !sf_status.ok()) {     \
-      return sf_status;                                         \
-    }                                                           \
+#define SF_RETURN_IF_ERROR(expr)                            \
+  do {                                                      \
+    if (absl::Status sf_status = (expr); !sf_status.ok()) { \
+      return sf_status;                                     \
+    }                                                       \
   } while (false)
 
 // SF_ASSIGN_OR_RETURN(auto value, Compute()): the value, or leaves with the status.

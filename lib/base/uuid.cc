@@ -1,11 +1,10 @@
 #include "base/uuid.h"
 
+#include <fmt/format.h>
 #include <sys/random.h>
 
 #include <cstdlib>
 #include <cstring>
-
-#include <fmt/format.h>
 
 namespace stillframe {
 namespace {

@@ -1,8 +1,8 @@
 #include "guest/memory_map.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
+
+#include <algorithm>
 
 namespace stillframe {
 

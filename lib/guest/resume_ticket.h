@@ -19,8 +19,8 @@ std::string_view NameOf(Backend backend);
 
 struct ResumeTicket {
   Backend backend = Backend::kNone;
-  std::uint32_t connection = 0;    // grows when resume_fd() of the guest became another one
-  std::uint64_t instance = 0;      // pid or domain id: a successor at `address` is not this guest
+  std::uint32_t connection = 0;  // grows when resume_fd() of the guest became another one
+  std::uint64_t instance = 0;    // pid or domain id: a successor at `address` is not this guest
   GuestId guest;
   std::array<char, 112> address{};  // socket path where the backend has one
 

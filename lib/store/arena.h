@@ -1,0 +1,113 @@
+// The shared memory that holds one guest's page copies.
+//
+// A list of fixed-size memfd segments, sealed so that nobody but this process can ever write them,
+// faulted in when they are made and recycled slot by slot. Thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/mapping.h"
+#include "base/mutex.h"
+#include "base/unique_fd.h"
+#include "base/units.h"
+#include "store/slot.h"
+
+namespace stillframe {
+
+// Slots that follow each other in one segment, so their pages are contiguous in memory.
+struct SlotRun {
+  Slot first = 0;
+  std::uint32_t count = 0;
+};
+
+// Memory that all arenas of a process share. Thread-safe.
+class ArenaBudget {
+ public:
+  explicit ArenaBudget(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
+
+  // RESOURCE_EXHAUSTED with reason LIMIT_EXCEEDED when `bytes` more do not fit.
+  absl::Status Take(std::uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+  void Return(std::uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+  std::uint64_t available() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::uint64_t bytes_max() const { return bytes_max_; }
+
+ private:
+  const std::uint64_t bytes_max_;
+  mutable Mutex mu_;
+  std::uint64_t taken_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+class Arena {
+ public:
+  struct Options {
+    std::string name;                                   // shows in /proc/PID/maps
+    std::uint64_t bytes_max = 0;                        // bound of this arena
+    std::size_t segment_bytes = std::size_t{64} << 20;  // a power of two
+    std::shared_ptr<ArenaBudget> budget;                // bound of all; null: none
+  };
+
+  explicit Arena(Options options);
+  ~Arena();
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
+
+  // Appends runs that together hold exactly `slots` free slots to `runs` and takes them, making
+  // and faulting in new segments as needed (that blocks for some 10 ms each). All or nothing:
+  // RESOURCE_EXHAUSTED with reason LIMIT_EXCEEDED names the bound that was reached.
+  absl::Status Reserve(std::uint64_t slots, std::vector<SlotRun>& runs) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Whether Reserve(slots) would find room within the bounds, should nobody else take it first.
+  bool CanReserve(std::uint64_t slots) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Gives slots back. Nobody may read them through a live generation any more.
+  void Free(SlotRun run) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The page of a taken slot. Valid as long as the arena. Lock-free: usable in the pause window.
+  std::byte* At(Slot slot) const {
+    return segments_at_[slot >> slot_shift_] +
+           (static_cast<std::size_t>(slot & slot_mask_) << kPageShift);
+  }
+
+  std::size_t segment_bytes() const { return options_.segment_bytes; }
+  std::uint32_t slots_per_segment() const { return slot_mask_ + 1; }
+  std::uint32_t segment_count() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // A read-only descriptor of segment `index` for readers; borrowed, valid as long as the arena.
+  int segment_fd(std::uint32_t index) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  std::uint64_t bytes_held() const ABSL_LOCKS_EXCLUDED(mu_);
+  std::uint64_t bytes_used() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Segment {
+    Mapping mapping;
+    UniqueFd reader_fd;
+    std::vector<std::uint64_t> free_words;  // one bit per slot, set: free
+    std::uint32_t free_slots = 0;
+  };
+
+  absl::Status Grow() ABSL_LOCKS_EXCLUDED(mu_);
+  void TakeFrom(std::uint32_t segment_index, std::uint64_t& wanted, std::vector<SlotRun>& runs)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const Options options_;
+  const unsigned slot_shift_;
+  const std::uint32_t slot_mask_;
+
+  // One pointer per possible segment, written before the segment's slots are given out, so that
+  // At needs no lock.
+  std::unique_ptr<std::byte*[]> segments_at_;
+  std::uint32_t segments_max_ = 0;
+
+  mutable Mutex mu_;
+  std::vector<std::unique_ptr<Segment>> segments_ ABSL_GUARDED_BY(mu_);
+  std::uint64_t free_slots_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+}  // namespace stillframe
