@@ -55,13 +55,14 @@ QemuGuest::QemuGuest(GuestIdentity identity, std::string address,
     : identity_(std::move(identity)),
       qmp_(std::move(qmp)),
       presence_(std::move(presence)),
+      address_(std::move(address)),
       vcpus_(msrs),
       boot_base_(StartTimeOf(qmp_->peer_pid()) << kResetBits) {
   ticket_.backend = Backend::kQemu;
   ticket_.connection = NextConnectionNumber();
   ticket_.instance = static_cast<std::uint64_t>(qmp_->peer_pid());
   ticket_.guest = identity_.id;
-  ticket_.SetAddress(address);
+  ticket_.SetAddress(address_);
 }
 
 QemuGuest::~QemuGuest() {
@@ -99,6 +100,8 @@ absl::StatusOr<std::shared_ptr<const GuestView>> QemuGuest::Refresh() {
   const std::uint64_t boot = boot_base_ + resets;
   const auto vcpus = static_cast<std::uint32_t>(std::min<std::size_t>(cpus->size(), kVcpusMax + 1));
   SF_RETURN_IF_ERROR(vcpus_.Prepare(*qmp_, vcpus, boot));
+  // A guest that somebody else stopped is not to be resumed, not even by the guardian.
+  ticket_.SetAddress(state.motion == QemuMotion::kRunning ? address_ : "");
   presence_->state = state.run_state;
   view_resets_ = resets;
   if (view_ != nullptr && view_->state == state.run_state && view_->boot == boot &&
@@ -130,6 +133,10 @@ absl::Status QemuGuest::Pause() {
   if (before.motion == QemuMotion::kStanding) {
     hold_ = Hold::kForeign;
     return absl::OkStatus();
+  }
+  if (ticket_.Address().empty()) {
+    return absl::AbortedError(
+        fmt::format("pause guest {}: somebody resumed it since the last Refresh", identity_.name));
   }
   hold_ = Hold::kUncertain;
   SF_RETURN_IF_ERROR(qmp_->Call("stop", "", kStopTimeout).status());

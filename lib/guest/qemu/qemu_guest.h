@@ -23,6 +23,7 @@ namespace stillframe {
 struct QemuPresence {
   std::atomic<RunState> state{RunState::kRunning};
   std::atomic<bool> open{true};  // the guest object lives and holds the monitor
+  UniqueFd process;              // pidfd of QEMU; constant
 };
 
 // The blocks of one guest's RAM that are mapped here. Immutable but for what is faulted in.
@@ -80,7 +81,8 @@ class QemuGuest final : public Guest {
   const GuestIdentity identity_;
   const std::unique_ptr<QmpConnection> qmp_;
   const std::shared_ptr<QemuPresence> presence_;
-  ResumeTicket ticket_;
+  const std::string address_;  // of the monitor
+  ResumeTicket ticket_;        // without address while the guest stands for others' reasons
   VcpuReader vcpus_;
   std::uint64_t boot_base_ = 0;  // tells this QEMU process from others
   std::shared_ptr<QemuRam> ram_;

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 #include <glob.h>
+#include <poll.h>
 #include <sys/stat.h>
 
 #include <chrono>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -75,7 +77,8 @@ absl::Status QemuHypervisor::Introduce(const std::string& path, Monitor& monitor
 
 void QemuHypervisor::Look(const std::string& path, Monitor& monitor) {
   if (monitor.presence != nullptr) {
-    if (monitor.presence->open) {
+    pollfd exited{monitor.presence->process.get(), POLLIN, 0};
+    if (monitor.presence->open && poll(&exited, 1, 0) == 0) {
       monitor.state = monitor.presence->state;
       return;
     }
@@ -123,22 +126,16 @@ absl::StatusOr<std::vector<GuestListing>> QemuHypervisor::List() {
   for (const std::string& path : paths) {
     Monitor& monitor = monitors_[path];
     Look(path, monitor);
-    // A socket file that its QEMU left behind is no guest.
-    if (monitor.qmp == nullptr && monitor.presence == nullptr &&
-        absl::IsUnavailable(monitor.readable) && !monitor.introduced &&
-        MessageOf(monitor.readable).find("refused") != std::string::npos) {
-      continue;
-    }
+    if (absl::IsNotFound(monitor.readable)) continue;  // its QEMU is gone
     listings.push_back({monitor.identity, monitor.state, monitor.readable});
   }
   return listings;
 }
 
 absl::StatusOr<std::unique_ptr<Guest>> QemuHypervisor::Open(const GuestId& id) {
+  SF_RETURN_IF_ERROR(List().status());
   for (auto& [path, monitor] : monitors_) {
-    if (monitor.identity.id != id) continue;
-    Look(path, monitor);
-    if (monitor.identity.id != id) continue;
+    if (monitor.identity.id != id || absl::IsNotFound(monitor.readable)) continue;
     if (monitor.presence != nullptr) {
       return absl::FailedPreconditionError(
           fmt::format("open guest {}: it is open already", monitor.identity.name));
@@ -149,11 +146,11 @@ absl::StatusOr<std::unique_ptr<Guest>> QemuHypervisor::Open(const GuestId& id) {
     }
     monitor.presence = std::make_shared<QemuPresence>();
     monitor.presence->state = monitor.state;
+    monitor.presence->process = monitor.qmp->DuplicatePeer();
     return std::make_unique<QemuGuest>(monitor.identity, path, std::move(monitor.qmp),
                                        options_.msrs, monitor.presence);
   }
-  return absl::NotFoundError(
-      fmt::format("open guest {}: no QEMU monitor shows it: List first", id.ToString()));
+  return absl::NotFoundError(fmt::format("open guest {}: no QEMU monitor shows it", id.ToString()));
 }
 
 }  // namespace stillframe

@@ -21,7 +21,8 @@ class QemuHypervisor final : public Hypervisor {
 
   Backend backend() const override { return Backend::kQemu; }
 
-  // Sockets that cannot be used are listed with the reason, under an id of the socket's path.
+  // Monitors that cannot be used are listed with the reason, under an id of the socket's path;
+  // socket files that their QEMU left behind are not.
   // Waits at most 100 ms for a monitor that it sees for the first time.
   absl::StatusOr<std::vector<GuestListing>> List() override;
 

@@ -1,5 +1,6 @@
 #include "guest/qemu/qmp_connection.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -56,6 +57,10 @@ absl::StatusOr<std::unique_ptr<QmpConnection>> QmpConnection::Connect(const std:
   UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!socket.valid()) return ErrnoStatus(errno, "create a socket for QMP");
   if (connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    if (errno == ECONNREFUSED) {
+      return absl::NotFoundError(
+          fmt::format("connect to QMP socket {}: nobody listens there any more", path));
+    }
     return ErrnoStatus(errno, fmt::format("connect to QMP socket {}", path));
   }
   ucred peer{};
@@ -66,6 +71,10 @@ absl::StatusOr<std::unique_ptr<QmpConnection>> QmpConnection::Connect(const std:
   UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, peer.pid, 0)));
   return std::unique_ptr<QmpConnection>(
       new QmpConnection(std::move(socket), path, std::move(process), peer.pid));
+}
+
+UniqueFd QmpConnection::DuplicatePeer() const {
+  return UniqueFd(fcntl(peer_.get(), F_DUPFD_CLOEXEC, 0));
 }
 
 absl::Status QmpConnection::Negotiate(Timeout timeout) {

@@ -41,8 +41,8 @@ class QmpConnection {
   // Longest reply that is taken; a longer one is skipped and reported as RESOURCE_EXHAUSTED.
   static constexpr std::size_t kReplyBytesMax = std::size_t{8} << 20;
 
-  // Connects without waiting for QEMU to answer. NOT_FOUND: no such socket; UNAVAILABLE: nobody
-  // listens; PERMISSION_DENIED.
+  // Connects without waiting for QEMU to answer. NOT_FOUND: no such socket, or nobody
+  // listens; UNAVAILABLE: too many wait to be served; PERMISSION_DENIED.
   static absl::StatusOr<std::unique_ptr<QmpConnection>> Connect(const std::string& path);
 
   // Waits for QEMU's greeting and enters command mode; idempotent. DEADLINE_EXCEEDED: QEMU does
@@ -76,6 +76,9 @@ class QmpConnection {
 
   const QmpEvents& events() const { return events_; }
   int fd() const { return socket_.get(); }
+
+  // A pidfd of the process at the other end: readable once it has exited.
+  UniqueFd DuplicatePeer() const;
 
   // The process at the other end when the socket was made.
   pid_t peer_pid() const { return peer_pid_; }
