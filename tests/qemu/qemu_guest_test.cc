@@ -134,7 +134,7 @@ TEST_F(QemuGuestTest, TheFirstIdtGateIsTheDivideErrorHandler) {
             qemu_->TruthAddress("asm_exc_divide_error"));
 }
 
-TEST_F(QemuGuestTest, TheGuardiansResumeInTheMiddleOfAMigrationLeavesTheGuestRunning) {
+TEST_F(QemuGuestTest, TheGuardianResumesAGuestWhoseDeviceStateWasJustRead) {
   Open(MsrPolicy::kAlways);
   ASSERT_TRUE(guest_->Pause().ok());
   ASSERT_TRUE(guest_->FetchVcpus().ok());
