@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,10 @@ class BackendFixture {
   virtual std::unique_ptr<Hypervisor> OpenHypervisor() = 0;
   virtual std::unique_ptr<GuestResumer> OpenResumer() = 0;
 
+  // Whether the resumer can connect by address while the daemon's connection is open; QEMU's
+  // monitors serve one client.
+  virtual bool ConnectsBesideTheDaemon() const { return true; }
+
   // Which guest was started.
   virtual GuestIdentity identity() const = 0;
 
@@ -69,6 +74,10 @@ class BackendFixture {
 struct BackendCase {
   std::string name;
   std::function<std::unique_ptr<BackendFixture>()> make;
+
+  friend std::ostream& operator<<(std::ostream& out, const BackendCase& backend) {
+    return out << backend.name;
+  }
 };
 
 }  // namespace stillframe

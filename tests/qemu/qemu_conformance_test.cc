@@ -72,6 +72,8 @@ class QemuFixture final : public BackendFixture {
   }
   std::unique_ptr<GuestResumer> OpenResumer() override { return std::make_unique<QemuResumer>(); }
 
+  bool ConnectsBesideTheDaemon() const override { return false; }
+
   GuestIdentity identity() const override { return identity_; }
   std::uint64_t torn_pages() const override { return kTornMib * kPagesPerMib; }
 

@@ -54,7 +54,7 @@ absl::StatusOr<std::unique_ptr<Machine>> Machine::Start(
   machine->status().boot = 1;
   machine->status().map_generation = 1;
   machine->ram_.LogAll();
-  for (VcpuThread& vcpu : machine->vcpus_) vcpu.workload->Boot();
+  for (VcpuThread& vcpu : machine->vcpus_) vcpu.workload->Boot(vcpu.registers);
   for (std::uint32_t i = 0; i < machine->vcpus_.size(); ++i) {
     machine->vcpus_[i].thread = std::thread(&Machine::RunVcpu, machine.get(), i);
   }
@@ -147,7 +147,7 @@ absl::Status Machine::Reboot() {
     SF_RETURN_IF_ERROR(ram_.Clear());
     for (std::uint32_t i = 0; i < vcpus_.size(); ++i) {
       vcpus_[i].registers = PowerOn(i);
-      vcpus_[i].workload->Boot();
+      vcpus_[i].workload->Boot(vcpus_[i].registers);
     }
     return absl::OkStatus();
   });

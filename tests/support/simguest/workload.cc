@@ -1,5 +1,6 @@
 #include "simguest/workload.h"
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 
@@ -24,7 +25,7 @@ std::uint64_t Load(const std::byte* page, std::size_t offset) {
 
 class Idle final : public Workload {
  public:
-  void Boot() override {}
+  void Boot(Vcpu&) override {}
   nanoseconds Step(Vcpu& vcpu) override {
     ++vcpu.general[0];
     return std::chrono::milliseconds(100);
@@ -37,7 +38,7 @@ class Writer : public Workload {
   Writer(const WorkloadOptions& options, GuestRam& ram)
       : options_(options), ram_(ram), pacer_(options.pages_per_second), random_(options.seed) {}
 
-  void Boot() override {
+  void Boot(Vcpu& vcpu) override {
     random_.seed(options_.seed);
     count_ = 0;
     next_ = 0;
@@ -47,15 +48,20 @@ class Writer : public Workload {
           Store(at, offset, random_());
       });
     }
+    Show(vcpu);
   }
 
  protected:
   std::uint64_t window() const { return options_.window_pages; }
   std::uint64_t page(std::uint64_t i) const { return options_.window_first + i; }
 
-  nanoseconds Finish(Vcpu& vcpu, std::uint64_t pages) {
+  void Show(Vcpu& vcpu) const {
     vcpu.general[0] = count_;
     vcpu.general[1] = next_;
+  }
+
+  nanoseconds Finish(Vcpu& vcpu, std::uint64_t pages) {
+    Show(vcpu);
     return pacer_.Done(pages);
   }
 
@@ -126,7 +132,7 @@ class Mesh final : public Writer {
  public:
   using Writer::Writer;
 
-  void Boot() override {
+  void Boot(Vcpu& vcpu) override {
     random_.seed(options_.seed);
     count_ = 0;
     next_ = 0;
@@ -135,10 +141,11 @@ class Mesh final : public Writer {
         for (std::size_t offset = 0; offset < kPageBytes; offset += 8) Store(at, offset, Entry());
       });
     }
+    Show(vcpu);
+    vcpu.cr3 = ram_.GfnOf(page(0)).address();
   }
 
   nanoseconds Step(Vcpu& vcpu) override {
-    vcpu.cr3 = ram_.GfnOf(page(0)).address();
     std::uint64_t written = 0;
     for (std::uint64_t i = 0; i < kBatchPages; ++i) {
       ++count_;
@@ -170,7 +177,7 @@ class Torn final : public Writer {
  public:
   using Writer::Writer;
 
-  void Boot() override {
+  void Boot(Vcpu& vcpu) override {
     count_ = 1;
     next_ = 0;
     for (std::uint64_t i = 0; i < window(); ++i) {
@@ -179,6 +186,7 @@ class Torn final : public Writer {
         Store(at, kTornIndexOffset, i);
       });
     }
+    Show(vcpu);
   }
 
   nanoseconds Step(Vcpu& vcpu) override {

@@ -30,8 +30,8 @@ class Workload {
  public:
   virtual ~Workload() = default;
 
-  // Touches every page of the window; a fresh start on cleared RAM.
-  virtual void Boot() = 0;
+  // Touches every page of the window and sets the counters in `vcpu`; a fresh start on cleared RAM.
+  virtual void Boot(Vcpu& vcpu) = 0;
 
   // A bounded bit of work. Leaves its counters in `vcpu`: RAX how often (or which sequence
   // number), RBX which page of the window is next. Returns how long to idle before the next step.
