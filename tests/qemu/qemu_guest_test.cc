@@ -58,8 +58,10 @@ class QemuGuestTest : public testing::Test {
   // Registers of one pause, with the text at linux_banner read in the same pause.
   std::vector<VcpuState> Capture(std::string* banner) {
     EXPECT_TRUE(guest_->Refresh().ok());
+    const auto pause = std::chrono::steady_clock::now();
     EXPECT_TRUE(guest_->Pause().ok());
     const auto start = std::chrono::steady_clock::now();
+    pause_time_ = start - pause;
     const absl::Status fetched = guest_->FetchVcpus();
     fetch_time_ = std::chrono::steady_clock::now() - start;
     EXPECT_TRUE(fetched.ok()) << fetched;
@@ -67,7 +69,9 @@ class QemuGuestTest : public testing::Test {
     if (vcpus.ok() && banner != nullptr) {
       *banner = ReadKernelText(*view_, vcpus->front(), qemu_->TruthAddress("linux_banner"));
     }
+    const auto resume = std::chrono::steady_clock::now();
     const absl::Status resumed = guest_->Resume();
+    resume_time_ = std::chrono::steady_clock::now() - resume;
     EXPECT_TRUE(resumed.ok()) << resumed;
     EXPECT_TRUE(vcpus.ok()) << vcpus.status();
     return vcpus.ok() ? *std::move(vcpus) : std::vector<VcpuState>(1);
@@ -78,7 +82,7 @@ class QemuGuestTest : public testing::Test {
   std::unique_ptr<QemuHypervisor> hypervisor_;
   std::unique_ptr<Guest> guest_;
   std::shared_ptr<const GuestView> view_;
-  std::chrono::nanoseconds fetch_time_{0};
+  std::chrono::nanoseconds pause_time_{0}, fetch_time_{0}, resume_time_{0};
 };
 
 std::unique_ptr<QemuProcess> QemuGuestTest::qemu_;
@@ -116,8 +120,9 @@ TEST_F(QemuGuestTest, MsrsComeInEveryCaptureOnRequestAndLeaveNoTraceInQemu) {
     EXPECT_EQ(Capture(nullptr).back().lstar, qemu_->TruthAddress("entry_SYSCALL_64"));
     EXPECT_EQ(qemu_->ObservedStatus().value_or("?"), "running");
   }
-  std::printf("registers: %.2f ms, with MSRs %.2f ms\n", static_cast<double>(without.count()) / 1e6,
-              static_cast<double>(fetch_time_.count()) / 1e6);
+  const auto ms = [](std::chrono::nanoseconds t) { return static_cast<double>(t.count()) / 1e6; };
+  std::printf("pause %.2f ms, registers %.2f ms (with MSRs %.2f ms), resume %.2f ms\n",
+              ms(pause_time_), ms(without), ms(fetch_time_), ms(resume_time_));
   const auto text = qemu_->observer().ExecuteHuman("info migrate_capabilities", milliseconds(5000));
   ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_NE(text->find("x-ignore-shared: off"), std::string::npos) << *text;

@@ -124,6 +124,8 @@ absl::StatusOr<std::shared_ptr<const GuestView>> QemuGuest::Refresh() {
 
 absl::Status QemuGuest::Pause() {
   SF_RETURN_IF_ERROR(qmp_->Drain());
+  // Nothing to do unless a fetch came after the last Refresh; the guest still runs.
+  if (view_ != nullptr) SF_RETURN_IF_ERROR(vcpus_.Prepare(*qmp_, view_->vcpus, view_->boot));
   SF_ASSIGN_OR_RETURN(const QemuState before, QueryState());
   if (before.motion == QemuMotion::kInTransfer) {
     return absl::UnavailableError(

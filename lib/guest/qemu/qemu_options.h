@@ -8,8 +8,9 @@
 namespace stillframe {
 
 // When MSRs (LSTAR, STAR, SYSENTER_*...) are read. QEMU shows them only in its device state, which
-// is had by a migration without RAM while the guest stands: 2-3 ms more of pause, and QEMU goes
-// through the states of a migration. Registers that a capture did not read are absent from it.
+// is had by a migration without RAM while the guest stands. That costs 3-8 ms more in the fetch and
+// some 4 ms in the resume (emulated, two vCPUs), and QEMU goes through the states of a migration.
+// Registers that a capture did not read are absent from it.
 enum class MsrPolicy : std::uint8_t {
   kNever,
   kOncePerBoot,  // in the first captures after a boot, until LSTAR is set

@@ -20,7 +20,8 @@ class VcpuReader {
  public:
   explicit VcpuReader(MsrPolicy msrs) : msrs_(msrs) {}
 
-  // Lays out everything that a fetch of `vcpus` vCPUs needs, in QEMU too. `boot` as in GuestView.
+  // Lays out everything that a fetch of `vcpus` vCPUs needs, in QEMU too; cheap when it is there
+  // already. Forgets what was fetched and not decoded. `boot` as in GuestView.
   absl::Status Prepare(QmpConnection& qmp, std::uint32_t vcpus, std::uint64_t boot);
 
   // Whether the device state may be taken too: only in a pause of our own, as it leaves the guest
