@@ -44,6 +44,10 @@ void PageBitmap::And(const PageBitmap& other) {
   for (std::size_t i = 0; i < words_.size(); ++i) words_[i] &= other.words_[i];
 }
 
+void PageBitmap::AndNot(const PageBitmap& other) {
+  for (std::size_t i = 0; i < words_.size(); ++i) words_[i] &= ~other.words_[i];
+}
+
 std::uint64_t PageBitmap::FindNext(std::uint64_t from, std::uint64_t end, bool value) const {
   const std::uint64_t flip = value ? 0 : ~std::uint64_t{0};
   std::uint64_t word_index = from / 64;

@@ -43,6 +43,7 @@ class PageBitmap {
   // Same size required.
   void Or(const PageBitmap& other);
   void And(const PageBitmap& other);
+  void AndNot(const PageBitmap& other);
 
   // Calls `visit(GfnRange)` for each maximal run of set bits inside `within`, ascending.
   template <typename Visit>

@@ -29,6 +29,8 @@ class LocalClient {
   // the message; UNAVAILABLE: nobody listens.
   static absl::StatusOr<std::unique_ptr<LocalClient>> Connect(const std::string& socket_path);
 
+  // Ends the connection, and with it its pins: snapshots stay mapped, but CheckHeld fails once
+  // their memory is recycled. Not to be called from a callback.
   virtual ~LocalClient() = default;
 
   virtual absl::StatusOr<std::vector<v1::Guest>> ListGuests() = 0;
@@ -49,7 +51,8 @@ class LocalClient {
     virtual ~Operation() = default;
   };
 
-  // `done` runs once, on the receiving thread, and must not block.
+  // `done` runs once, on the receiving thread (before this returns when the connection is lost
+  // already), and must not block or wait for an answer.
   virtual std::unique_ptr<Operation> Capture(
       std::string_view guest, std::function<void(absl::StatusOr<v1::Snapshot>)> done) = 0;
 
@@ -59,7 +62,7 @@ class LocalClient {
     std::function<void(absl::Status)> on_end;  // never OK; the last call
   };
 
-  // Callbacks run on the receiving thread and must not block. Empty `guest`: all guests.
+  // Callbacks run where those of Capture do. Empty `guest`: all guests.
   virtual std::unique_ptr<Operation> Watch(std::string_view guest, std::uint64_t from_generation,
                                            std::string_view epoch, WatchHandler handler) = 0;
 

@@ -32,7 +32,8 @@ struct LocalServerOptions {
 class LocalServer {
  public:
   // Binds the socket (replacing a dead one of the same path; ALREADY_EXISTS when somebody
-  // listens there) and listens. `directory` must outlive the server.
+  // listens there) and listens. `directory` must outlive the server, which takes the wake-up of
+  // its event log: call this before anything is captured.
   static absl::StatusOr<std::unique_ptr<LocalServer>> Listen(LocalServerOptions options,
                                                              GuestDirectory& directory,
                                                              const Clock& clock);

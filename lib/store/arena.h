@@ -81,6 +81,7 @@ class Arena {
   // A read-only descriptor of segment `index` for readers; borrowed, valid as long as the arena.
   int segment_fd(std::uint32_t index) const ABSL_LOCKS_EXCLUDED(mu_);
 
+  std::uint64_t bytes_max() const { return options_.bytes_max; }
   std::uint64_t bytes_held() const ABSL_LOCKS_EXCLUDED(mu_);
   std::uint64_t bytes_used() const ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -83,8 +83,9 @@ bool SnapshotStore::MakeRoom(std::uint64_t slots) {
     for (;;) {
       enough = arena_->CanReserve(slots);
       if (enough) break;
-      auto victim = std::find_if(live_.begin(), live_.end(), [this](const auto& entry) {
-        return entry.second.pins == 0 && entry.first != newest_;
+      const Generation newest = newest_;
+      auto victim = std::find_if(live_.begin(), live_.end(), [newest](const auto& entry) {
+        return entry.second.pins == 0 && entry.first != newest;
       });
       if (victim == live_.end()) break;
       Evict(victim);

@@ -1,0 +1,123 @@
+#include "config/gateway_config.h"
+
+#include <fmt/format.h>
+
+#include "base/status.h"
+#include "base/units.h"
+#include "config/config_file.h"
+#include "config/problems.h"
+#include "config/toml_reader.h"
+
+namespace stillframe {
+namespace {
+
+constexpr std::uint64_t kKiB = 1024;
+constexpr std::uint64_t kMiB = 1024 * kKiB;
+constexpr std::uint64_t kGiB = 1024 * kMiB;
+
+std::vector<Key> GatewayKeys(GatewaySettings& gateway) {
+  return {
+      {"daemon_socket", TextValue{&gateway.daemon_socket, TextForm::kSocketPath, ""},
+       "Socket of stillframed: the key daemon.socket of stillframed.toml."},
+      {"listen", TextListValue{&gateway.listen, ListForm::kListenAddresses, 1, 16},
+       "Where gRPC is served. The gateway speaks no TLS, so it refuses every address that the "
+       "network could reach; use an ssh tunnel from elsewhere. Any user of this host can connect "
+       "to a TCP port; a unix socket has permissions."},
+      {"socket_mode", FileModeValue{&gateway.socket_mode},
+       "Permissions of unix sockets. Whoever may connect may read every guest's memory."},
+      {"socket_group", TextValue{&gateway.socket_group, TextForm::kAccountName, "leave as it is"},
+       "Group that unix sockets are given to; the gateway must be a member of it."},
+      {"log_level", LogLevelValue{&gateway.log_level}, "Least severe message that is logged."},
+  };
+}
+
+std::vector<Key> LimitKeys(GatewayLimits& limits) {
+  return {
+      {"streams_max", NumberValue{&limits.streams_max, 1, 65'536, "streams", ""},
+       "Open streams and captures of all clients; the next one is refused."},
+      {"streams_per_client_max",
+       NumberValue{&limits.streams_per_client_max, 1, 65'536, "streams", ""},
+       "The same on one connection. At most streams_max."},
+      {"threads_max", NumberValue{&limits.threads_max, 2, 1024, "threads", ""},
+       "Threads that serve calls."},
+      {"request_ranges_max", NumberValue{&limits.request_ranges_max, 1, 1'048'576, "ranges", ""},
+       "Page ranges in one read request."},
+      {"batch_reads_max", NumberValue{&limits.batch_reads_max, 1, 1'048'576, "reads", ""},
+       "Reads in one request of a scatter stream."},
+      {"chunk_bytes_max", NumberValue{&limits.chunk_bytes_max, 64 * kKiB, 4 * kMiB, "bytes", ""},
+       "Most page bytes in one message of a read stream. A multiple of 4096, at most "
+       "inflight_bytes_per_stream_max."},
+      {"inflight_bytes_max",
+       NumberValue{&limits.inflight_bytes_max, kMiB, 1024 * kGiB, "bytes", ""},
+       "Snapshot bytes handed to gRPC and not yet sent, over all streams; at the bound streams "
+       "wait for their readers."},
+      {"inflight_bytes_per_stream_max",
+       NumberValue{&limits.inflight_bytes_per_stream_max, 64 * kKiB, 16 * kGiB, "bytes", ""},
+       "The same for one stream. At most inflight_bytes_max."},
+      {"stream_stall_ms_max", NumberValue{&limits.stream_stall_ms_max, 100, 3'600'000, "ms", ""},
+       "A reader that takes nothing for this long is dropped."},
+      {"pins_max", NumberValue{&limits.pins_max, 1, 65'536, "pins", ""},
+       "Generations that all clients hold at once; pins_per_connection_max of stillframed.toml "
+       "bounds them too."},
+      {"pins_per_client_max", NumberValue{&limits.pins_per_client_max, 1, 65'536, "pins", ""},
+       "The same for one client. At most pins_max."},
+      {"pin_ttl_ms_max", NumberValue{&limits.pin_ttl_ms_max, 1000, 86'400'000, "ms", ""},
+       "Longest time that a pin lasts without being renewed; pin_ttl_ms_max of stillframed.toml "
+       "bounds it too."},
+      {"watch_events_max", NumberValue{&limits.watch_events_max, 1, 1'048'576, "events", ""},
+       "Events that wait for a slow watcher; beyond, it is told which it missed."},
+  };
+}
+
+// What no range of a single key can say.
+void CheckLimits(const GatewayLimits& limits, const TomlReader& reader, Problems& problems) {
+  const auto at_most = [&](std::string_view key, std::uint64_t value, std::string_view bound,
+                           std::uint64_t bound_value) {
+    if (value <= bound_value) return;
+    problems.Add(reader.LineOf("limits", key), fmt::format("limits.{}", key),
+                 fmt::format("{} is more than {}, {}", value, bound, bound_value));
+  };
+  at_most("streams_per_client_max", limits.streams_per_client_max, "streams_max",
+          limits.streams_max);
+  at_most("inflight_bytes_per_stream_max", limits.inflight_bytes_per_stream_max,
+          "inflight_bytes_max", limits.inflight_bytes_max);
+  at_most("chunk_bytes_max", limits.chunk_bytes_max, "inflight_bytes_per_stream_max",
+          limits.inflight_bytes_per_stream_max);
+  at_most("pins_per_client_max", limits.pins_per_client_max, "pins_max", limits.pins_max);
+  if (limits.chunk_bytes_max % kPageBytes != 0) {
+    problems.Add(reader.LineOf("limits", "chunk_bytes_max"), "limits.chunk_bytes_max",
+                 fmt::format("{} is not a multiple of {}", limits.chunk_bytes_max, kPageBytes));
+  }
+}
+
+}  // namespace
+
+Schema DescribeGatewayConfig(GatewayConfig& config) {
+  return {
+      {"gateway", "Where the gateway reads and where it serves.", GatewayKeys(config.gateway),
+       SectionKind::kTable},
+      {"limits",
+       "What clients may take together. At a bound a call is refused; others are not disturbed.",
+       LimitKeys(config.limits), SectionKind::kTable},
+  };
+}
+
+absl::StatusOr<GatewayConfig> ParseGatewayConfig(std::string_view text,
+                                                 std::string_view file_name) {
+  SF_ASSIGN_OR_RETURN(const TomlReader reader, TomlReader::Parse(text, file_name));
+  GatewayConfig config;
+  const Schema schema = DescribeGatewayConfig(config);
+  Problems problems(file_name);
+  reader.CheckSections(schema, problems);
+  for (const Section& section : schema) reader.ReadTable(section, problems);
+  CheckLimits(config.limits, reader, problems);
+  SF_RETURN_IF_ERROR(problems.First());
+  return config;
+}
+
+absl::StatusOr<GatewayConfig> LoadGatewayConfig(const std::string& path) {
+  SF_ASSIGN_OR_RETURN(const std::string text, ReadConfigFile(path));
+  return ParseGatewayConfig(text, path);
+}
+
+}  // namespace stillframe

@@ -1,0 +1,85 @@
+// The keys of a configuration file: name, unit, range and meaning, bound to the fields they set.
+//
+// One table serves the parser, the error messages, the shipped default file and the manual.
+// A value; bound fields must outlive it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace stillframe {
+
+enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError };
+
+// The names a file uses, in the order of LogLevel: trace, debug, info, warn, error.
+std::string_view NameOf(LogLevel level);
+
+struct BooleanValue {
+  bool* field = nullptr;
+};
+
+// [min, max]; where `zero_means` is not empty, 0 is accepted too and means that.
+struct NumberValue {
+  std::uint64_t* field = nullptr;
+  std::uint64_t min = 0;
+  std::uint64_t max = 0;
+  std::string_view unit;
+  std::string_view zero_means;
+};
+
+enum class TextForm { kAny, kAbsolutePath, kSocketPath, kAccountName, kNamePattern };
+
+struct TextValue {
+  std::string* field = nullptr;
+  TextForm form = TextForm::kAny;
+  std::string_view empty_means;  // not empty: "" is accepted and means this
+};
+
+enum class ListForm { kAbsoluteGlobs, kListenAddresses };
+
+struct TextListValue {
+  std::vector<std::string>* field = nullptr;
+  ListForm form = ListForm::kAbsoluteGlobs;
+  std::size_t entries_min = 0;
+  std::size_t entries_max = 0;
+};
+
+// Permission bits, written as an octal string: "0660".
+struct FileModeValue {
+  std::uint32_t* field = nullptr;
+};
+
+struct LogLevelValue {
+  LogLevel* field = nullptr;
+};
+
+using KeyValue =
+    std::variant<BooleanValue, NumberValue, TextValue, TextListValue, FileModeValue, LogLevelValue>;
+
+struct Key {
+  std::string_view name;
+  KeyValue value;
+  std::string_view doc;  // sentences, wrapped by whoever shows them
+};
+
+enum class SectionKind { kTable, kArrayOfTables };
+
+struct Section {
+  std::string_view name;
+  std::string_view doc;
+  std::vector<Key> keys;
+  SectionKind kind = SectionKind::kTable;
+};
+
+using Schema = std::vector<Section>;
+
+// What a key accepts, for people: "10..86400000 ms, or 0: only on demand".
+std::string RangeText(const Key& key);
+
+// The bound field's present value as TOML: `"0660"`, `1000`, `["unix:/run/x"]`.
+std::string ValueText(const Key& key);
+
+}  // namespace stillframe

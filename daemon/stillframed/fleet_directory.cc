@@ -1,0 +1,170 @@
+#include "stillframed/fleet_directory.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/reason.h"
+#include "base/status.h"
+#include "local/convert.h"
+
+namespace stillframe {
+namespace {
+
+// An unknown guest's error names those that there are, up to this many.
+constexpr std::size_t kNamesShownMax = 8;
+
+absl::Status UnknownGuest(std::string_view guest, const std::vector<Fleet::Member>& members) {
+  std::vector<std::string> names;
+  for (const Fleet::Member& member : members) {
+    if (names.size() == kNamesShownMax) {
+      names.push_back("...");
+      break;
+    }
+    names.push_back(member.identity.name);
+  }
+  return WithReason(
+      absl::NotFoundError(names.empty() ? fmt::format("no guest \"{}\"; no guests are there", guest)
+                                        : fmt::format("no guest \"{}\"; there are: {}", guest,
+                                                      fmt::join(names, ", "))),
+      "GUEST_NOT_FOUND");
+}
+
+absl::StatusOr<Fleet::Member> Resolve(std::string_view guest, std::vector<Fleet::Member> members) {
+  const std::optional<Uuid> id = Uuid::Parse(guest);
+  std::vector<const Fleet::Member*> found;
+  for (const Fleet::Member& member : members) {
+    if (id.has_value() ? member.identity.id == *id : member.identity.name == guest) {
+      found.push_back(&member);
+    }
+  }
+  if (found.empty()) return UnknownGuest(guest, members);
+  if (found.size() > 1) {
+    return WithReason(absl::InvalidArgumentError(fmt::format(
+                          "{} guests have the name \"{}\"; use a UUID", found.size(), guest)),
+                      "GUEST_NAME_AMBIGUOUS");
+  }
+  return *found.front();
+}
+
+void Describe(const Worker& worker, v1::Guest& message) {
+  const WorkerStatus status = worker.status();
+  message.set_state(ToMessage(status.state));
+  message.set_page_count(status.page_count);
+  message.set_readable_page_count(status.readable_pages);
+  message.set_vcpu_count(status.vcpus);
+  message.mutable_capabilities()->set_dirty_log(status.capabilities.dirty_log);
+  const CapturePolicy& policy = worker.policy();
+  v1::GuestPolicy& shown = *message.mutable_policy();
+  shown.set_period_ms(policy.period_ms);
+  shown.set_generations_max(policy.generations_max);
+  shown.set_arena_bytes_max(policy.arena_bytes_max);
+  shown.set_pause_deadline_ms(policy.pause_deadline_ms);
+  v1::GuestStatistics& statistics = *message.mutable_statistics();
+  statistics.set_captures(status.captures);
+  statistics.set_captures_failed(status.captures_failed);
+  statistics.set_paused_us(status.paused_ns / 1000);
+  statistics.set_last_error(MessageOf(status.last_error));
+  const auto store = worker.store();
+  if (store == nullptr) return;
+  message.set_epoch(store->epoch().ToString());
+  const auto live = store->List();
+  if (!live.empty()) {
+    message.set_oldest_generation(live.front()->metadata.generation.value);
+    message.set_latest_generation(live.back()->metadata.generation.value);
+  }
+  shown.set_arena_bytes_max(store->arena().bytes_max());
+  statistics.set_arena_bytes(store->arena().bytes_held());
+  statistics.set_arena_bytes_used(store->arena().bytes_used());
+  statistics.set_pins(store->pin_count());
+}
+
+}  // namespace
+
+std::vector<v1::Guest> FleetDirectory::ListGuests() const {
+  std::vector<v1::Guest> guests;
+  for (const Fleet::Member& member : fleet_.Members()) {
+    v1::Guest& message = guests.emplace_back();
+    message.set_uuid(member.identity.id.ToString());
+    message.set_name(member.identity.name);
+    message.set_backend(std::string(NameOf(member.identity.backend)));
+    message.set_state(ToMessage(member.state));
+    message.set_unreadable_reason(MessageOf(member.unreadable));
+    if (member.worker != nullptr) Describe(*member.worker, message);
+  }
+  return guests;
+}
+
+absl::StatusOr<std::shared_ptr<Worker>> FleetDirectory::FindWorker(std::string_view guest) const {
+  SF_ASSIGN_OR_RETURN(const Fleet::Member member, Resolve(guest, fleet_.Members()));
+  if (member.worker == nullptr) {
+    return WithReason(
+        absl::FailedPreconditionError(fmt::format(
+            "guest {} cannot be captured: {}", member.identity.name, MessageOf(member.unreadable))),
+        "GUEST_UNREADABLE");
+  }
+  return member.worker;
+}
+
+absl::StatusOr<std::shared_ptr<SnapshotStore>> FleetDirectory::FindStore(
+    std::string_view guest) const {
+  SF_ASSIGN_OR_RETURN(const auto worker, FindWorker(guest));
+  auto store = worker->store();
+  if (store == nullptr) {
+    return WithReason(
+        absl::NotFoundError(fmt::format("guest {} has no snapshot yet", worker->identity().name)),
+        "NO_SNAPSHOT_YET");
+  }
+  return store;
+}
+
+GuestDirectory::CaptureId FleetDirectory::RequestCapture(std::string_view guest, CaptureDone done) {
+  const auto worker = FindWorker(guest);
+  if (!worker.ok()) {
+    done(worker.status());
+    return 0;
+  }
+  CaptureId id;
+  {
+    MutexLock lock(mu_);
+    id = next_capture_++;
+    open_[id].worker = *worker;
+  }
+  const Worker::RequestId request =
+      (*worker)->Request([this, id, done = std::move(done)](absl::StatusOr<SnapshotPtr> result) {
+        {
+          MutexLock lock(mu_);
+          open_.erase(id);
+        }
+        done(std::move(result));
+      });
+  bool cancelled = false;
+  {
+    MutexLock lock(mu_);
+    const auto found = open_.find(id);
+    if (found != open_.end()) {
+      found->second.request = request;
+      cancelled = found->second.cancelled;
+    }
+  }
+  if (cancelled) (*worker)->Cancel(request);
+  return id;
+}
+
+void FleetDirectory::CancelCapture(CaptureId id) {
+  std::shared_ptr<Worker> worker;
+  Worker::RequestId request = 0;
+  {
+    MutexLock lock(mu_);
+    const auto found = open_.find(id);
+    if (found == open_.end()) return;
+    found->second.cancelled = true;
+    request = found->second.request;
+    worker = found->second.worker.lock();
+  }
+  if (worker != nullptr && request != 0) worker->Cancel(request);
+}
+
+}  // namespace stillframe

@@ -1,0 +1,199 @@
+#include "stillframed/stillframed.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "base/mutex.h"
+#include "base/status.h"
+#include "capture/fleet.h"
+#include "guardian/guardian_client.h"
+#include "guardian/recovery.h"
+#include "guest/backends/backends.h"
+#include "local/server.h"
+#include "stillframed/fleet_directory.h"
+#include "stillframed/service_notifier.h"
+
+namespace stillframe {
+namespace {
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+constexpr std::size_t kEventsKept = 8192;
+constexpr std::uint64_t kTickMs = 250;
+
+// How long a predecessor's guardian may take to finish before a start fails.
+constexpr std::chrono::milliseconds kLedgerPatience{5000};
+
+// A worker that showed no life for so long is hung, and systemd is to restart the daemon.
+constexpr std::uint64_t kHungAfterNs = 20'000 * kNsPerMs;
+
+std::atomic<LocalServer*> server_to_stop{nullptr};
+
+void StopServer(int) {
+  if (LocalServer* server = server_to_stop.load()) server->Stop();
+}
+
+void OnTerminationStop(LocalServer& server) {
+  server_to_stop = &server;
+  struct sigaction action {};
+  action.sa_handler = StopServer;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+}
+
+// A message from a peer that vanished must not end the daemon, nor may a closing terminal.
+void IgnoreHarmlessSignals() {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);
+}
+
+std::uint64_t ArenaBytesMax(const StillframedConfig& config) {
+  if (config.daemon.arena_bytes_max > 0) return config.daemon.arena_bytes_max;
+  return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
+         static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / 2;
+}
+
+BackendOptions BackendsOf(const StillframedConfig& config) {
+  return {config.backends.sim_directory, config.backends.qemu_qmp_globs};
+}
+
+LocalServerOptions ServerOptionsOf(const StillframedConfig& config) {
+  LocalServerOptions options;
+  options.socket_path = config.daemon.socket;
+  options.socket_mode = config.daemon.socket_mode;
+  options.socket_group = config.daemon.socket_group;
+  options.connections_max = static_cast<std::uint32_t>(config.daemon.connections_max);
+  options.pins_per_connection_max =
+      static_cast<std::uint32_t>(config.daemon.pins_per_connection_max);
+  options.pin_ttl_ms_max = config.daemon.pin_ttl_ms_max;
+  return options;
+}
+
+// Calls Discover every period on a thread of its own: listing guests may take a while.
+class DiscoveryThread {
+ public:
+  DiscoveryThread(Fleet& fleet, std::chrono::milliseconds period)
+      : fleet_(fleet), period_(period), thread_([this] { Run(); }) {}
+
+  ~DiscoveryThread() {
+    {
+      MutexLock lock(mu_);
+      stopping_ = true;
+    }
+    wake_.NotifyAll();
+    thread_.join();
+  }
+
+ private:
+  void Run() {
+    for (;;) {
+      fleet_.Discover();
+      MutexLock lock(mu_);
+      if (!stopping_) wake_.WaitFor(mu_, period_);
+      if (stopping_) return;
+    }
+  }
+
+  Fleet& fleet_;
+  const std::chrono::milliseconds period_;
+  Mutex mu_;
+  CondVar wake_;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread thread_;
+};
+
+std::vector<RecoveredPause> RecoverAndReport(PauseLedger& ledger, const ResumerList& resumers) {
+  auto recovered = RecoverLeftovers(ledger, resumers);
+  for (const RecoveredPause& pause : recovered) {
+    const std::string guest = pause.ticket.guest.ToString();
+    if (pause.outcome.ok()) {
+      spdlog::warn("guest {} was left paused by a crash: resumed", guest);
+    } else {
+      spdlog::warn("guest {} was left paused by a crash: {}", guest, MessageOf(pause.outcome));
+    }
+  }
+  return recovered;
+}
+
+std::string StatusLine(const Fleet& fleet) {
+  std::size_t captured = 0;
+  const auto members = fleet.Members();
+  for (const Fleet::Member& member : members) captured += member.worker != nullptr ? 1 : 0;
+  return fmt::format("{} guests, {} captured", members.size(), captured);
+}
+
+}  // namespace
+
+absl::Status ServeSnapshots(const StillframedConfig& config) {
+  IgnoreHarmlessSignals();
+  const Clock& clock = Clock::System();
+  const std::uint64_t started_ns = clock.MonotonicNs();
+
+  SF_ASSIGN_OR_RETURN(PauseLedger ledger, PauseLedger::Open(config.daemon.ledger, kLedgerPatience));
+  RecoverAndReport(ledger, OpenResumers());
+  GuardianClient::Options guardian_options;
+  guardian_options.command = {"/proc/self/exe", "--guardian"};
+  guardian_options.log = [](const std::string& line) { spdlog::warn("guardian: {}", line); };
+  SF_ASSIGN_OR_RETURN(const auto guardian,
+                      GuardianClient::Start(std::move(ledger), std::move(guardian_options)));
+
+  EventLog events(kEventsKept);
+  WorkerContext context{clock, events, std::make_shared<ArenaBudget>(ArenaBytesMax(config)), 1024,
+                        [&guardian](const ResumeTicket& ticket,
+                                    int fd) -> absl::StatusOr<std::unique_ptr<PauseGuard>> {
+                          return guardian->Register(ticket, fd);
+                        }};
+  Fleet fleet(OpenHypervisors(BackendsOf(config)), context, [&config](const GuestIdentity& guest) {
+    return config.guests.PolicyFor(guest.name, guest.id);
+  });
+  FleetDirectory directory(fleet, events);
+  SF_ASSIGN_OR_RETURN(const auto server,
+                      LocalServer::Listen(ServerOptionsOf(config), directory, clock));
+  server->SetStatsSource([&guardian, &clock, started_ns](local::v1::Stats& stats) {
+    stats.set_guardian_resumes(guardian->stats().resumes);
+    stats.set_guardian_respawns(guardian->stats().respawns);
+    stats.set_uptime_ms((clock.MonotonicNs() - started_ns) / kNsPerMs);
+  });
+  OnTerminationStop(*server);
+
+  ServiceNotifier notifier;
+  {
+    DiscoveryThread discovery(fleet, std::chrono::milliseconds(config.daemon.discovery_period_ms));
+    spdlog::info("serving on {}", config.daemon.socket);
+    notifier.Ready();
+    server->Run(kTickMs, [&] {
+      const std::uint64_t now_ns = clock.MonotonicNs();
+      if (now_ns - fleet.OldestProgressNs(now_ns) < kHungAfterNs) notifier.Alive();
+      notifier.Status(StatusLine(fleet));
+    });
+    notifier.Stopping();
+    spdlog::info("stopping");
+  }
+  server_to_stop = nullptr;
+  return absl::OkStatus();
+}
+
+absl::Status RecoverPausedGuests(const StillframedConfig& config) {
+  auto ledger = PauseLedger::Open(config.daemon.ledger, kLedgerPatience);
+  if (absl::IsAlreadyExists(ledger.status())) {
+    fmt::print("nothing to recover: {}\n", MessageOf(ledger.status()));
+    return absl::OkStatus();
+  }
+  if (!ledger.ok()) return ledger.status();
+  std::size_t left = 0;
+  const auto recovered = RecoverAndReport(*ledger, OpenResumers());
+  for (const RecoveredPause& pause : recovered) {
+    if (!pause.outcome.ok() && !absl::IsNotFound(pause.outcome)) ++left;
+  }
+  fmt::print("{} pauses found, {} could not be ended\n", recovered.size(), left);
+  if (left == 0) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("{} guests may still be paused; see the lines above", left));
+}
+
+}  // namespace stillframe

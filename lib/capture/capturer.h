@@ -1,0 +1,74 @@
+// Takes the generations of one epoch: prepare, pause window, finish, publish.
+//
+// Owned by the guest's capture worker. After any error the next call starts from what is known to
+// be right; dirty pages of a failed capture are part of the next one.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "base/clock.h"
+#include "capture/pause_window.h"
+#include "capture/policy.h"
+#include "guest/guest.h"
+#include "guest/page_bitmap.h"
+#include "guest/pause_guard.h"
+#include "store/snapshot_store.h"
+
+namespace stillframe {
+
+class Capturer {
+ public:
+  // `guest`, `store` and `clock` must outlive it.
+  Capturer(Guest& guest, SnapshotStore& store, const CapturePolicy& policy, const Clock& clock);
+
+  // One generation of the guest as `view` (from Refresh, of this epoch's boot) shows it. Turning
+  // `cancelled` true makes it resume the guest at once and return CANCELLED. RESOURCE_EXHAUSTED
+  // with reason LIMIT_EXCEEDED: a memory bound was reached; the guest was not paused for it.
+  absl::StatusOr<SnapshotPtr> Capture(std::shared_ptr<const GuestView> view, PauseGuard& guard,
+                                      CaptureTrigger trigger, const std::atomic<bool>& cancelled);
+
+  // How long the guest stood still since the last call, failed captures included.
+  std::uint64_t TakePausedNs() { return std::exchange(paused_ns_, 0); }
+
+ private:
+  void AdoptView(std::shared_ptr<const GuestView> view);
+  absl::StatusOr<std::uint64_t> EstimatePages();
+  void PopulateSource();
+  absl::Status Reserve(std::uint64_t pages);
+  void ReleaseReserved();
+  absl::Status RunWindow(PauseGuard& guard, const std::atomic<bool>& cancelled);
+  void ApplyMap();
+  void Finish();
+  CaptureMethod MethodUsed() const;
+  absl::StatusOr<SnapshotPtr> Publish(CaptureTrigger trigger);
+  void AbandonNext();
+
+  Guest& guest_;
+  SnapshotStore& store_;
+  const CapturePolicy policy_;
+  const Clock& clock_;
+
+  std::shared_ptr<const GuestView> view_;
+  Generation newest_;
+  bool everything_pending_ = true;  // since the view was adopted, no generation was published
+
+  std::vector<Slot> current_;  // the newest generation's page map
+  std::vector<Slot> next_;     // the one being made
+  PageBitmap readable_;        // frames that have bytes
+  PageBitmap pending_;         // must be copied before the next generation is whole
+  PageBitmap copied_;          // what the window copied
+  PageBitmap populated_;       // frames whose mapping was faulted in
+  PageBitmap scratch_;
+  std::vector<SlotRun> reserved_;
+  std::uint64_t reserved_pages_ = 0;
+  WindowResult window_;
+  std::uint64_t pages_changed_ = 0;
+  std::uint64_t paused_ns_ = 0;
+};
+
+}  // namespace stillframe

@@ -1,0 +1,254 @@
+#include "capture/worker.h"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/reason.h"
+#include "base/status.h"
+
+namespace stillframe {
+namespace {
+
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+
+// A capture that found the guest changed underneath is repeated at once, so often.
+constexpr int kAttemptsMax = 4;
+
+// The longest sleep: between two signs of life for the watchdog.
+constexpr std::uint64_t kIdleNsMax = 500 * kNsPerMs;
+
+std::uint64_t ArenaBytesFor(const CapturePolicy& policy, const GuestView& view,
+                            std::size_t segment_bytes) {
+  const std::uint64_t guest_bytes = view.map.readable_pages() << kPageShift;
+  std::uint64_t bytes = policy.arena_bytes_max;
+  if (bytes == 0) bytes = guest_bytes * 5 / 2;
+  // Room for one whole copy and some change, whatever was asked for.
+  return std::max<std::uint64_t>(bytes, 2 * segment_bytes);
+}
+
+}  // namespace
+
+Worker::Worker(std::unique_ptr<Guest> guest, CapturePolicy policy, WorkerContext context)
+    : guest_(std::move(guest)),
+      identity_(guest_->identity()),
+      policy_(policy),
+      context_(std::move(context)),
+      last_progress_ns_(context_.clock.MonotonicNs()) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+Worker::~Worker() {
+  {
+    MutexLock lock(mu_);
+    stopping_ = true;
+    cancel_capture_ = true;
+  }
+  wake_.NotifyAll();
+  thread_.join();
+}
+
+Worker::RequestId Worker::Request(Done done) {
+  {
+    MutexLock lock(mu_);
+    if (!stopping_ && !finished_) {
+      const RequestId id = next_request_++;
+      waiting_.emplace(id, std::move(done));
+      wake_.NotifyAll();
+      return id;
+    }
+  }
+  done(WithReason(absl::NotFoundError(fmt::format("guest {} is gone", identity_.name)),
+                  "GUEST_GONE"));
+  return 0;
+}
+
+void Worker::Cancel(RequestId id) {
+  Done done;
+  {
+    MutexLock lock(mu_);
+    for (auto* requests : {&waiting_, &served_}) {
+      const auto found = requests->find(id);
+      if (found == requests->end()) continue;
+      done = std::move(found->second);
+      requests->erase(found);
+      if (requests == &served_ && served_.empty() && !periodic_capture_runs_) {
+        cancel_capture_ = true;
+      }
+    }
+  }
+  if (done) done(absl::CancelledError("the capture was withdrawn"));
+}
+
+std::shared_ptr<SnapshotStore> Worker::store() const {
+  MutexLock lock(mu_);
+  return store_;
+}
+
+WorkerStatus Worker::status() const {
+  MutexLock lock(mu_);
+  return status_;
+}
+
+bool Worker::WaitUntilDue(std::uint64_t due_ns) {
+  MutexLock lock(mu_);
+  for (;;) {
+    if (stopping_) return false;
+    const std::uint64_t now_ns = context_.clock.MonotonicNs();
+    last_progress_ns_ = now_ns;
+    if (!waiting_.empty() || now_ns >= due_ns) break;
+    wake_.WaitFor(mu_, std::chrono::nanoseconds(std::min(due_ns - now_ns, kIdleNsMax)));
+  }
+  // Requests that came while the last capture ran are all served by this one.
+  served_ = std::exchange(waiting_, {});
+  periodic_capture_runs_ = served_.empty();
+  cancel_capture_ = false;
+  return true;
+}
+
+void Worker::Run() {
+  const std::uint64_t period_ns = policy_.period_ms * kNsPerMs;
+  std::uint64_t due_ns = period_ns > 0 ? context_.clock.MonotonicNs() : ~std::uint64_t{0};
+
+  // The epoch begins, and readers learn the guest's shape, before the first capture is asked for.
+  absl::Status known = absl::OkStatus();
+  if (auto view = guest_->Refresh(); view.ok()) {
+    known = BeginEpoch(**view);
+  } else {
+    known = view.status();
+  }
+  if (!known.ok()) Record(known);
+
+  while (WaitUntilDue(due_ns)) {
+    const std::uint64_t begin_ns = context_.clock.MonotonicNs();
+    CaptureTrigger trigger;
+    {
+      MutexLock lock(mu_);
+      trigger = periodic_capture_runs_ ? CaptureTrigger::kPeriod : CaptureTrigger::kRequest;
+    }
+    const absl::StatusOr<SnapshotPtr> result = CaptureOnce(trigger);
+    Record(result);
+    std::map<RequestId, Done> served;
+    {
+      MutexLock lock(mu_);
+      served = std::exchange(served_, {});
+      periodic_capture_runs_ = false;
+    }
+    Complete(std::move(served), result);
+    if (absl::IsNotFound(result.status())) return Leave(result.status());
+    if (period_ns > 0 && due_ns <= begin_ns) {
+      due_ns = std::max(begin_ns + period_ns, context_.clock.MonotonicNs());
+    }
+  }
+  Leave(absl::CancelledError("the daemon stops"));
+}
+
+absl::StatusOr<SnapshotPtr> Worker::CaptureOnce(CaptureTrigger trigger) {
+  absl::Status last;
+  for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
+    last_progress_ns_ = context_.clock.MonotonicNs();
+    SF_ASSIGN_OR_RETURN(auto view, guest_->Refresh());
+    if (capturer_ == nullptr || view->boot != boot_) SF_RETURN_IF_ERROR(BeginEpoch(*view));
+    {
+      MutexLock lock(mu_);
+      status_.state = view->state;
+    }
+    SF_RETURN_IF_ERROR(RefreshGuard());
+    auto captured = capturer_->Capture(std::move(view), *guard_, trigger, cancel_capture_);
+    if (captured.ok() || !absl::IsAborted(captured.status())) return captured;
+    last = captured.status();
+  }
+  return last;
+}
+
+absl::Status Worker::BeginEpoch(const GuestView& view) {
+  Arena::Options options;
+  options.name = fmt::format("stillframe-arena-{}", identity_.name);
+  options.bytes_max = ArenaBytesFor(policy_, view, options.segment_bytes);
+  options.budget = context_.budget;
+  Retention retention;
+  retention.generations_max = policy_.generations_max;
+  retention.pins_max = context_.pins_max;
+  retention.pin_age_ms_max = policy_.pin_age_ms_max;
+  SF_ASSIGN_OR_RETURN(
+      std::shared_ptr<SnapshotStore> store,
+      SnapshotStore::Create(identity_, Epoch::Random(), std::make_shared<Arena>(options), retention,
+                            context_.clock, context_.events));
+  capturer_ = std::make_unique<Capturer>(*guest_, *store, policy_, context_.clock);
+  boot_ = view.boot;
+  Epoch previous;
+  {
+    MutexLock lock(mu_);
+    if (store_ != nullptr) previous = store_->epoch();
+    store_ = std::move(store);
+    status_ = {};
+    status_.state = view.state;
+    status_.vcpus = view.vcpus;
+    status_.page_count = view.map.page_count();
+    status_.readable_pages = view.map.readable_pages();
+    status_.capabilities = guest_->capabilities();
+  }
+  spdlog::info("guest {}: epoch begins, {} MiB readable, {} vCPUs", identity_.name,
+               view.map.readable_pages() >> 8, view.vcpus);
+  Announce(SnapshotEvent::Kind::kEpochChanged, absl::OkStatus(), previous);
+  return absl::OkStatus();
+}
+
+absl::Status Worker::RefreshGuard() {
+  const ResumeTicket ticket = guest_->resume_ticket();
+  if (guard_ != nullptr && ticket == guarded_ticket_) return absl::OkStatus();
+  guard_.reset();
+  SF_ASSIGN_OR_RETURN(guard_, context_.guard(ticket, guest_->resume_fd()));
+  guarded_ticket_ = ticket;
+  return absl::OkStatus();
+}
+
+void Worker::Record(const absl::StatusOr<SnapshotPtr>& result) {
+  {
+    MutexLock lock(mu_);
+    if (capturer_ != nullptr) status_.paused_ns += capturer_->TakePausedNs();
+    status_.last_error = result.status();
+    if (result.ok()) {
+      ++status_.captures;
+      return;
+    }
+    if (absl::IsCancelled(result.status())) return;
+    ++status_.captures_failed;
+  }
+  spdlog::warn("guest {}: {}", identity_.name, MessageOf(result.status()));
+  Announce(SnapshotEvent::Kind::kFailed, result.status(), Epoch{});
+}
+
+void Worker::Complete(std::map<RequestId, Done> requests,
+                      const absl::StatusOr<SnapshotPtr>& result) {
+  for (auto& [id, done] : requests) done(result);
+}
+
+void Worker::Leave(const absl::Status& reason) {
+  std::map<RequestId, Done> waiting;
+  {
+    MutexLock lock(mu_);
+    finished_ = true;
+    waiting = std::exchange(waiting_, {});
+  }
+  guard_.reset();
+  Complete(std::move(waiting), reason);
+  if (absl::IsNotFound(reason)) {
+    spdlog::info("guest {} is gone", identity_.name);
+    Announce(SnapshotEvent::Kind::kGuestGone, absl::OkStatus(), Epoch{});
+  }
+}
+
+void Worker::Announce(SnapshotEvent::Kind kind, const absl::Status& error, Epoch previous) {
+  SnapshotEvent event;
+  event.kind = kind;
+  event.guest = identity_;
+  if (const auto current = store(); current != nullptr) event.epoch = current->epoch();
+  event.previous_epoch = previous;
+  event.error = error;
+  context_.events.Append(std::move(event));
+}
+
+}  // namespace stillframe

@@ -1,0 +1,47 @@
+// A fake guest with all that a Capturer needs, for the tests of this folder.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+
+#include "capture/capturer.h"
+#include "support/fake_guest.h"
+#include "support/snapshot_bytes.h"
+
+namespace stillframe {
+
+struct CaptureBench {
+  explicit CaptureBench(std::uint64_t pages, CapturePolicy wanted = {}, std::uint64_t segments = 64)
+      : machine(pages), policy(wanted) {
+    Arena::Options options;
+    options.name = "bench";
+    options.segment_bytes = 256 * kPageBytes;
+    options.bytes_max = segments * options.segment_bytes;
+    Retention retention;
+    retention.generations_max = policy.generations_max;
+    auto created =
+        SnapshotStore::Create(guest.identity(), Epoch::Random(), std::make_shared<Arena>(options),
+                              retention, Clock::System(), events);
+    store = *std::move(created);
+    capturer = std::make_unique<Capturer>(guest, *store, policy, Clock::System());
+  }
+
+  absl::StatusOr<SnapshotPtr> Capture() {
+    auto view = guest.Refresh();
+    if (!view.ok()) return view.status();
+    return capturer->Capture(*std::move(view), guard, CaptureTrigger::kRequest, cancelled);
+  }
+
+  FakeMachine machine;
+  FakeGuest guest{machine};
+  FakeGuard guard;
+  CapturePolicy policy;
+  EventLog events{1000};
+  std::unique_ptr<SnapshotStore> store;
+  std::unique_ptr<Capturer> capturer;
+  std::atomic<bool> cancelled{false};
+};
+
+}  // namespace stillframe

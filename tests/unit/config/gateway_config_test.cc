@@ -1,0 +1,83 @@
+#include "config/gateway_config.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/status.h"
+#include "config/listen_address.h"
+
+namespace stillframe {
+namespace {
+
+std::string ErrorOf(std::string_view text) {
+  const auto config = ParseGatewayConfig(text, "gateway.toml");
+  return config.ok() ? "accepted" : MessageOf(config.status());
+}
+
+TEST(GatewayConfigTest, EmptyFileGivesTheDefaults) {
+  const auto config = ParseGatewayConfig("", "gateway.toml");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->gateway.listen, std::vector<std::string>{"unix:/run/stillframe/gateway.sock"});
+  EXPECT_EQ(config->limits.chunk_bytes_max, std::uint64_t{4} << 20);
+}
+
+TEST(GatewayConfigTest, RefusesAddressesThatTheNetworkReachesAndSaysWhatToDo) {
+  EXPECT_EQ(ErrorOf("[gateway]\n\nlisten = [\"unix:/run/g.sock\", \"0.0.0.0:50051\"]\n"),
+            "gateway.toml:3: gateway.listen: 0.0.0.0:50051 can be reached from the network, but "
+            "the gateway speaks no TLS: listen on unix:/PATH, 127.0.0.1:PORT or [::1]:PORT, and "
+            "reach it from elsewhere through an ssh tunnel (ssh -L)");
+}
+
+TEST(GatewayConfigTest, NeedsAnAddressToListenOn) {
+  EXPECT_NE(ErrorOf("[gateway]\nlisten = []\n").find("a list of 0 is out of range (1..16 entries"),
+            std::string::npos);
+}
+
+TEST(GatewayConfigTest, ChecksLimitsAgainstEachOther) {
+  EXPECT_EQ(ErrorOf("[limits]\nstreams_max = 4\nstreams_per_client_max = 5\n"),
+            "gateway.toml:3: limits.streams_per_client_max: 5 is more than streams_max, 4");
+  EXPECT_EQ(ErrorOf("[limits]\nstreams_max = 4\n"),
+            "gateway.toml:1: limits.streams_per_client_max: 32 is more than streams_max, 4");
+  EXPECT_EQ(ErrorOf("[limits]\npins_max = 8\n"),
+            "gateway.toml:1: limits.pins_per_client_max: 64 is more than pins_max, 8");
+  EXPECT_EQ(ErrorOf("[limits]\nchunk_bytes_max = 65537\n"),
+            "gateway.toml:2: limits.chunk_bytes_max: 65537 is not a multiple of 4096");
+  EXPECT_EQ(ErrorOf("[limits]\ninflight_bytes_per_stream_max = 65536\nchunk_bytes_max = 131072\n"),
+            "gateway.toml:3: limits.chunk_bytes_max: 131072 is more than "
+            "inflight_bytes_per_stream_max, 65536");
+}
+
+TEST(ListenAddressTest, AcceptsUnixSocketsAndLoopbackAndPrintsThemAsWritten) {
+  for (const std::string_view text :
+       {"unix:/run/g.sock", "127.0.0.1:50051", "127.1.2.3:0", "[::1]:65535", "localhost:50051"}) {
+    const auto address = ParseListenAddress(text);
+    ASSERT_TRUE(address.ok()) << text << ": " << address.status();
+    EXPECT_EQ(address->ToString(), text);
+  }
+}
+
+TEST(ListenAddressTest, RefusesWhatOthersCouldReach) {
+  for (const std::string_view text :
+       {"0.0.0.0:1", "[::]:1", "192.168.1.2:50051", "example.org:50051", "localhost.evil.org:1",
+        "[::ffff:10.0.0.1]:1", "128.0.0.1:1", "127.1:50051"}) {
+    EXPECT_EQ(ParseListenAddress(text).status().code(), absl::StatusCode::kFailedPrecondition)
+        << text;
+  }
+}
+
+TEST(ListenAddressTest, RefusesWhatIsNoAddress) {
+  const std::string long_path = "unix:/" + std::string(kSocketPathMax, 'x');
+  for (const std::string_view text :
+       {std::string_view(""), std::string_view(":1"), std::string_view("50051"),
+        std::string_view("127.0.0.1"), std::string_view("127.0.0.1:65536"),
+        std::string_view("127.0.0.1:-1"), std::string_view("127.0.0.1:"),
+        std::string_view("127.0.0.1:1x"), std::string_view("::1:50051"), std::string_view("unix:"),
+        std::string_view("unix:relative"), std::string_view("unix-abstract:x"),
+        std::string_view(long_path)}) {
+    EXPECT_FALSE(ParseListenAddress(text).ok()) << text;
+  }
+}
+
+}  // namespace
+}  // namespace stillframe
