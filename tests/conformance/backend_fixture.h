@@ -42,6 +42,10 @@ class BackendFixture {
   virtual std::unique_ptr<Hypervisor> OpenHypervisor() = 0;
   virtual std::unique_ptr<GuestResumer> OpenResumer() = 0;
 
+  // Whether the resumer can connect by address while the daemon's connection is open; QEMU's
+  // monitors serve one client.
+  virtual bool ConnectsBesideTheDaemon() const { return true; }
+
   // Which guest was started.
   virtual GuestIdentity identity() const = 0;
 

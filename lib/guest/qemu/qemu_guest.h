@@ -1,0 +1,96 @@
+// One guest of an unmodified QEMU, reached through its monitor and its shared RAM.
+//
+// Owned by one thread, as Guest says. QEMU does not count pauses: an operator's `stop` that comes
+// while ours holds cannot be told from ours, and our `cont` undoes both.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "guest/guest.h"
+#include "guest/qemu/guest_layout.h"
+#include "guest/qemu/qemu_options.h"
+#include "guest/qemu/qmp_connection.h"
+#include "guest/qemu/run_state.h"
+#include "guest/qemu/shared_ram.h"
+#include "guest/qemu/vcpu_reader.h"
+
+namespace stillframe {
+
+// What the hypervisor still wants to know about a guest that it handed out. Thread-safe.
+struct QemuPresence {
+  std::atomic<RunState> state{RunState::kRunning};
+  std::atomic<bool> open{true};  // the guest object lives and holds the monitor
+  UniqueFd process;              // pidfd of QEMU; constant
+};
+
+// The blocks of one guest's RAM that are mapped here. Immutable but for what is faulted in.
+struct QemuRam {
+  std::vector<RamBlock> all;      // readable or not, as MemoryBlocks said
+  std::vector<RamBlock> blocks;   // readable
+  std::vector<SharedRam> mapped;  // same order as `blocks`
+};
+
+// The blocks that `ranges` lie in, by name, and how long each must be.
+std::vector<RamBlock> MemoryBlocks(const std::vector<FlatRange>& ranges);
+
+// Maps every block of `ranges` that QEMU shares. FAILED_PRECONDITION or PERMISSION_DENIED when
+// the guest's RAM proper (what lies at address 0, and every memory backend) is not among them:
+// the message says what to change.
+absl::StatusOr<std::shared_ptr<QemuRam>> OpenQemuRam(QmpConnection& qmp,
+                                                     const std::vector<FlatRange>& ranges);
+
+class QemuGuest final : public Guest {
+ public:
+  QemuGuest(GuestIdentity identity, std::string address, std::unique_ptr<QmpConnection> qmp,
+            MsrPolicy msrs, std::shared_ptr<QemuPresence> presence);
+  ~QemuGuest() override;
+
+  const GuestIdentity& identity() const override { return identity_; }
+  GuestCapabilities capabilities() const override { return {}; }
+  absl::StatusOr<std::shared_ptr<const GuestView>> Refresh() override;
+  ResumeTicket resume_ticket() const override { return ticket_; }
+  int resume_fd() const override { return qmp_->fd(); }
+  absl::Status Pause() override;
+  absl::Status Resume() override;
+  absl::StatusOr<DirtyAnswer> FetchDirty(PageBitmap& dirty) override;
+  absl::Status FilterResident(PageBitmap& resident) override;
+  absl::Status FetchVcpus() override;
+  absl::StatusOr<std::vector<VcpuState>> DecodeVcpus() override;
+
+ private:
+  struct View;
+
+  absl::StatusOr<QemuState> QueryState();
+  absl::Status Continue();
+
+  // Resumes a guest that stands only because the migration for its device state ended after
+  // somebody else's `cont`.
+  absl::Status LeaveMigration();
+
+  // Which pause holds now.
+  enum class Hold : std::uint8_t {
+    kNone,
+    kForeign,    // the guest stood already: not ours to resume
+    kUncertain,  // `stop` was sent, its effect is not known
+    kOurs,
+  };
+
+  const GuestIdentity identity_;
+  const std::unique_ptr<QmpConnection> qmp_;
+  const std::shared_ptr<QemuPresence> presence_;
+  const std::string address_;  // of the monitor
+  ResumeTicket ticket_;        // without address while the guest stands for others' reasons
+  VcpuReader vcpus_;
+  std::uint64_t boot_base_ = 0;  // tells this QEMU process from others
+  std::shared_ptr<QemuRam> ram_;
+  std::shared_ptr<const View> view_;
+  std::uint64_t view_resets_ = 0;  // resets seen when view_ was made
+
+  Hold hold_ = Hold::kNone;
+  std::uint64_t hold_resumes_ = 0;  // RESUME events seen when the pause began
+};
+
+}  // namespace stillframe
