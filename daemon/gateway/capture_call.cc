@@ -1,0 +1,33 @@
+#include "gateway/capture_call.h"
+
+#include <utility>
+
+#include "gateway/grpc_status.h"
+
+namespace stillframe {
+
+CaptureCall::CaptureCall(std::unique_ptr<Quota::Lease> lease, std::shared_ptr<LocalClient> client,
+                         v1::CaptureSnapshotResponse* response)
+    : lease_(std::move(lease)), client_(std::move(client)), response_(response) {}
+
+void CaptureCall::Capture(const std::string& guest) {
+  operation_ = client_->Capture(
+      guest, [this](absl::StatusOr<v1::Snapshot> result) { End(std::move(result)); });
+}
+
+void CaptureCall::OnCancel() {
+  operation_.reset();
+  End(absl::CancelledError("capture: withdrawn by the caller"));
+}
+
+void CaptureCall::End(absl::StatusOr<v1::Snapshot> result) {
+  {
+    MutexLock lock(mu_);
+    if (ended_) return;
+    ended_ = true;
+  }
+  if (result.ok()) *response_->mutable_snapshot() = *std::move(result);
+  Finish(ToGrpc(result.status()));
+}
+
+}  // namespace stillframe

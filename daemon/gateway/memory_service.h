@@ -1,0 +1,25 @@
+// stillframe.v1.MemoryService.
+#pragma once
+
+#include "gateway/gateway_context.h"
+#include "stillframe/v1/memory_service.grpc.pb.h"
+
+namespace stillframe {
+
+// ReadPages is raw: its responses are assembled from mapped memory.
+class MemoryService final
+    : public v1::MemoryService::WithRawCallbackMethod_ReadPages<
+          v1::MemoryService::WithCallbackMethod_ReadScatter<v1::MemoryService::Service>> {
+ public:
+  explicit MemoryService(GatewayContext& context) : context_(context) {}
+
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* ReadPages(grpc::CallbackServerContext* call,
+                                                        const grpc::ByteBuffer* request) override;
+  grpc::ServerBidiReactor<v1::ReadScatterRequest, v1::ReadScatterResponse>* ReadScatter(
+      grpc::CallbackServerContext* call) override;
+
+ private:
+  GatewayContext& context_;
+};
+
+}  // namespace stillframe

@@ -1,0 +1,122 @@
+#include "gateway/read_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/reason.h"
+#include "base/status.h"
+#include "gateway/refusal.h"
+
+namespace stillframe {
+namespace {
+
+constexpr std::uint64_t kChunkBytesDefault = std::uint64_t{1} << 20;
+constexpr std::uint64_t kChunkBytesMin = std::uint64_t{64} << 10;
+
+// Looking at this many page map entries takes a few milliseconds.
+constexpr std::uint64_t kPagesPerStepMax = std::uint64_t{1} << 22;
+
+std::uint64_t ChunkPages(std::uint32_t requested, std::uint64_t bytes_max) {
+  const std::uint64_t bytes = requested == 0 ? kChunkBytesDefault : requested;
+  return std::clamp(bytes, kChunkBytesMin, std::max(bytes_max, kChunkBytesMin)) >> kPageShift;
+}
+
+absl::StatusOr<GfnRange> CheckRange(const v1::PageRange& range, std::uint64_t page_count) {
+  const std::uint64_t first = range.first_gfn();
+  const std::uint64_t pages = range.page_count();
+  if (pages == 0 || first + pages < first) {
+    return WithReason(
+        absl::InvalidArgumentError(fmt::format(
+            "read {} pages at gfn {:#x}: {}", pages, first,
+            pages == 0 ? "a range needs at least one page" : "the range ends past 2^64")),
+        "RANGE_INVALID");
+  }
+  if (first + pages > page_count) {
+    return WithReason(
+        absl::OutOfRangeError(fmt::format("read {} pages at gfn {:#x}: the snapshot has {} pages",
+                                          pages, first, page_count)),
+        "RANGE_PAST_END", {{"page_count", std::to_string(page_count)}});
+  }
+  return GfnRange{Gfn{first}, pages};
+}
+
+}  // namespace
+
+absl::StatusOr<ReadPlan> ReadPlan::Create(std::shared_ptr<PinnedSnapshot> snapshot,
+                                          const v1::ReadPagesRequest& request,
+                                          const ServingLimits& limits) {
+  if (static_cast<std::uint64_t>(request.ranges_size()) > limits.request_ranges_max) {
+    return LimitExceeded(fmt::format("read {} ranges", request.ranges_size()), "request_ranges_max",
+                         limits.request_ranges_max);
+  }
+  const std::uint64_t page_count = snapshot->page_count();
+  std::vector<GfnRange> ranges;
+  ranges.reserve(static_cast<std::size_t>(std::max(1, request.ranges_size())));
+  for (const v1::PageRange& range : request.ranges()) {
+    SF_ASSIGN_OR_RETURN(const GfnRange checked, CheckRange(range, page_count));
+    ranges.push_back(checked);
+  }
+  if (ranges.empty() && page_count > 0) ranges.push_back({Gfn{0}, page_count});
+  return ReadPlan(std::move(snapshot), std::move(ranges),
+                  ChunkPages(request.chunk_bytes(), limits.chunk_bytes_max), request.skip_empty());
+}
+
+ReadPlan::ReadPlan(std::shared_ptr<PinnedSnapshot> snapshot, std::vector<GfnRange> ranges,
+                   std::uint64_t chunk_pages, bool skip_empty)
+    : snapshot_(std::move(snapshot)),
+      ranges_(std::move(ranges)),
+      chunk_pages_(chunk_pages),
+      skip_empty_(skip_empty),
+      at_(ranges_.empty() ? Gfn{} : ranges_.front().first) {}
+
+Gfn ReadPlan::Bound(Gfn end, std::uint64_t pages) const {
+  return Gfn{std::min(end.value, at_.value + pages)};
+}
+
+ReadPlan::Step ReadPlan::Next(ReadChunk& chunk) {
+  std::uint64_t looked_at = 0;
+  while (range_ < ranges_.size()) {
+    const Gfn end = ranges_[range_].end();
+    if (at_ == end) {
+      if (++range_ < ranges_.size()) at_ = ranges_[range_].first;
+      continue;
+    }
+    if (looked_at >= kPagesPerStepMax) return Step::kYield;
+
+    // A present run is looked at no further than it is sent at once: else a long one would be
+    // walked anew for every chunk.
+    PinnedSnapshot::Run run = snapshot_->RunAt(at_, Bound(end, chunk_pages_));
+    if (run.state != PageState::kPresent) run = snapshot_->RunAt(at_, Bound(end, kPagesPerStepMax));
+    looked_at += run.range.pages;
+    if (run.state == PageState::kPresent) {
+      TakePresent(end, run, chunk);
+      at_ = chunk.range.end();
+      return Step::kChunk;
+    }
+    at_ = run.range.end();
+    if (skip_empty_) continue;
+    chunk.range = run.range;
+    chunk.state = run.state;
+    chunk.pieces.clear();
+    return Step::kChunk;
+  }
+  return Step::kEnd;
+}
+
+void ReadPlan::TakePresent(Gfn end, PinnedSnapshot::Run run, ReadChunk& chunk) const {
+  chunk.range = {at_, 0};
+  chunk.state = PageState::kPresent;
+  chunk.pieces.clear();
+  const Gfn limit = Bound(end, chunk_pages_);
+  while (true) {
+    chunk.pieces.emplace_back(run.bytes, run.range.bytes());
+    chunk.range.pages += run.range.pages;
+    if (chunk.range.end() == limit) return;
+    run = snapshot_->RunAt(chunk.range.end(), limit);
+    if (run.state != PageState::kPresent) return;
+  }
+}
+
+}  // namespace stillframe

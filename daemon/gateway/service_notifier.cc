@@ -1,0 +1,31 @@
+#include "gateway/service_notifier.h"
+
+#include <fmt/format.h>
+#include <systemd/sd-daemon.h>
+
+#include <cstdint>
+
+namespace stillframe {
+
+ServiceNotifier::ServiceNotifier() {
+  std::uint64_t watchdog_us = 0;
+  if (sd_watchdog_enabled(0, &watchdog_us) > 0) {
+    alive_period_ = std::chrono::microseconds(watchdog_us / 3);
+  }
+}
+
+void ServiceNotifier::Ready(const std::string& status) {
+  sd_notify(0, fmt::format("READY=1\nSTATUS={}", status).c_str());
+}
+
+void ServiceNotifier::Status(const std::string& status) {
+  sd_notify(0, fmt::format("STATUS={}", status).c_str());
+}
+
+void ServiceNotifier::Reloading() { sd_notify(0, "RELOADING=1"); }
+
+void ServiceNotifier::Stopping() { sd_notify(0, "STOPPING=1"); }
+
+void ServiceNotifier::Alive() { sd_notify(0, "WATCHDOG=1"); }
+
+}  // namespace stillframe
