@@ -1,0 +1,222 @@
+#include "arguments.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <utility>
+
+#include "base/status.h"
+#include "exit_code.h"
+#include "render/text.h"
+
+namespace stillframe::cli {
+namespace {
+
+constexpr char kFooter[] =
+    "\nG is a guest's name or UUID; G@GEN one of its generations (a number or latest).\n"
+    "Exit codes: 0 ok, 1 failed, 2 usage, 3 no such guest or generation, 4 cannot connect,\n"
+    "5 permission denied, 6 verify found the snapshot torn, 130 interrupted.\n"
+    "More: man stillframe, stillframe COMMAND --help.";
+
+// Text as it was given, until it is converted in one place with our own messages.
+struct RawText {
+  std::string guest, address, length, base, target, from, fill;
+};
+
+struct Parser {
+  CLI::App app{"Consistent memory snapshots of running guests", "stillframe"};
+  Arguments out;
+  RawText raw;
+  bool json = false;
+  bool progress = false;
+  bool zero_fill = false;
+
+  Parser() {
+    app.require_subcommand(1);
+    app.footer(kFooter);
+    app.fallthrough();
+    app.add_option("--target", out.target,
+                   "unix:/PATH, HOST:PORT (gateways) or local:/PATH (the daemon's socket)")
+        ->envname("STILLFRAME_TARGET")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->capture_default_str()
+        ->type_name("TARGET");
+    app.add_flag("--json", json, "Print JSON for scripts");
+    app.add_flag("--progress", progress, "Show progress even when stderr is no terminal");
+    app.add_option("--tls-ca", out.tls.ca, "PEM file: who signed the gateway's certificate")
+        ->envname("STILLFRAME_TLS_CA")
+        ->type_name("FILE");
+    app.add_option("--tls-cert", out.tls.certificate, "PEM file: our certificate")
+        ->envname("STILLFRAME_TLS_CERT")
+        ->type_name("FILE");
+    app.add_option("--tls-key", out.tls.key, "PEM file: its key")
+        ->envname("STILLFRAME_TLS_KEY")
+        ->type_name("FILE");
+    for (const CommandEntry& entry : CommandTable()) AddCommand(entry);
+  }
+
+  void AddCommand(const CommandEntry& entry) {
+    CLI::App* sub = app.add_subcommand(std::string(entry.name), std::string(entry.summary));
+    sub->footer(fmt::format("Example: {}", entry.example));
+    sub->callback([this, command = entry.command] { out.command = command; });
+    AddPositionals(entry.command, *sub);
+    AddOptions(entry.command, *sub);
+  }
+
+  void AddPositionals(Command command, CLI::App& sub) {
+    switch (command) {
+      case Command::kGuests:
+      case Command::kVersion:
+        return;
+      case Command::kCompletion:
+        sub.add_option("SHELL", out.shell, "bash, zsh or fish")
+            ->required()
+            ->check(CLI::IsMember({"bash", "zsh", "fish"}))
+            ->option_text(" ");
+        return;
+      case Command::kShow:
+      case Command::kRead:
+      case Command::kDump:
+      case Command::kVerify:
+        AddText(sub, "G[@GEN]", raw.guest, "Guest, and generation unless the latest");
+        break;
+      default:
+        AddText(sub, "G", raw.guest, "Guest: name or UUID");
+    }
+    if (command == Command::kRead) {
+      AddText(sub, "ADDR", raw.address, "Guest-physical address, 0x hexadecimal or decimal");
+      AddText(sub, "LEN", raw.length, "Bytes; suffixes K, M, G");
+    } else if (command == Command::kDiff) {
+      AddText(sub, "GEN1", raw.base, "Generation");
+      AddText(sub, "GEN2", raw.target, "Generation to compare it with");
+    }
+  }
+
+  static void AddText(CLI::App& sub, const std::string& name, std::string& to,
+                      const std::string& help) {
+    // CLI11 takes names of letters only; what the help shows is set apart from that.
+    const std::string plain = name.substr(0, name.find('['));
+    sub.add_option(plain, to, help)->required()->option_text(name == plain ? " " : "[@GEN]");
+  }
+
+  void AddOptions(Command command, CLI::App& sub) {
+    switch (command) {
+      case Command::kRead:
+        AddFile(sub, false);
+        sub.add_flag("--fill", zero_fill, "Read absent pages as zeros instead of failing");
+        sub.add_option("--fill-byte", raw.fill, "Read absent pages as this byte")
+            ->type_name("BYTE");
+        sub.add_flag("--hex", out.hex, "A hex dump, also into a pipe or file");
+        return;
+      case Command::kDump:
+        AddFile(sub, true);
+        sub.add_option("--format", out.format, "raw (sparse), elf (core as QEMU's) or lime")
+            ->transform(CLI::CheckedTransformer(
+                            std::map<std::string, DumpFormat>{{"raw", DumpFormat::kRaw},
+                                                              {"elf", DumpFormat::kElf},
+                                                              {"lime", DumpFormat::kLime}})
+                            .description(""))
+            ->type_name("raw|elf|lime");
+        return;
+      case Command::kDiff:
+        sub.add_flag("--bytes", out.bytes, "Show the first bytes that differ in each extent");
+        sub.add_option("--coalesce", out.coalesce_pages, "Join extents closer than this")
+            ->type_name("PAGES");
+        return;
+      case Command::kWatch:
+        sub.add_option("--from", raw.from, "Replay from this generation on first")
+            ->type_name("GEN");
+        sub.add_option("--count", out.count, "End after so many events")->type_name("N");
+        return;
+      case Command::kVerify:
+        sub.add_option("--count", out.count, "Verify so many consecutive generations as they come")
+            ->type_name("N");
+        sub.add_option("--pages", out.pages, "Pages that the workload stamps (else: all found)")
+            ->type_name("N");
+        return;
+      default:
+        return;
+    }
+  }
+
+  void AddFile(CLI::App& sub, bool required) {
+    sub.add_option("-o,--output", out.output_path, "File to write; - is stdout")
+        ->required(required)
+        ->type_name("FILE");
+    sub.add_flag("--force", out.force, "Replace the file when it exists");
+  }
+
+  absl::Status Convert() {
+    if (json) out.output = Output::kJson;
+    if (progress) out.progress = Progress::When::kAlways;
+    switch (out.command) {
+      case Command::kGuests:
+      case Command::kVersion:
+      case Command::kCompletion:
+        return absl::OkStatus();
+      case Command::kShow:
+      case Command::kRead:
+      case Command::kDump:
+      case Command::kVerify: {
+        SF_ASSIGN_OR_RETURN(out.snapshot, ParseSnapshotName(raw.guest));
+        break;
+      }
+      default:
+        out.snapshot.guest = raw.guest;
+    }
+    if (out.snapshot.guest.empty()) return absl::InvalidArgumentError("the guest's name is empty");
+    if (out.command == Command::kRead) return ConvertRead();
+    if (out.command == Command::kDiff) {
+      SF_ASSIGN_OR_RETURN(out.base_generation, ParseGeneration(raw.base));
+      SF_ASSIGN_OR_RETURN(out.snapshot.generation, ParseGeneration(raw.target));
+    }
+    if (out.command == Command::kWatch && !raw.from.empty()) {
+      SF_ASSIGN_OR_RETURN(out.from_generation, ParseGeneration(raw.from));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ConvertRead() {
+    SF_ASSIGN_OR_RETURN(out.address, ParseAddress(raw.address));
+    SF_ASSIGN_OR_RETURN(out.length, ParseSize(raw.length));
+    if (out.length == 0) return absl::InvalidArgumentError("length 0: nothing to read");
+    if (zero_fill) out.fill = std::uint8_t{0};
+    if (raw.fill.empty()) return absl::OkStatus();
+    SF_ASSIGN_OR_RETURN(const std::uint64_t fill, ParseAddress(raw.fill));
+    if (fill > 0xff) return absl::InvalidArgumentError("--fill-byte: expected 0 to 0xff");
+    out.fill = static_cast<std::uint8_t>(fill);
+    return absl::OkStatus();
+  }
+};
+
+// CLI11 asks for a subcommand even when it was given one that it does not know.
+std::string MistakeOf(const CLI::App& app, const CLI::Error& error) {
+  const std::vector<std::string> unknown = app.remaining();
+  if (!unknown.empty() && app.get_subcommands().empty()) {
+    return fmt::format("there is no command or option \"{}\"", Printable(unknown.front()));
+  }
+  return Printable(error.what());
+}
+
+}  // namespace
+
+std::variant<Arguments, UsageText> ParseArguments(int argc, const char* const* argv) {
+  Parser parser;
+  try {
+    parser.app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return UsageText{0, parser.app.help()};
+  } catch (const CLI::Error& error) {
+    return UsageText{
+        static_cast<int>(ExitCode::kUsage),
+        fmt::format("stillframe: {} (see stillframe --help)\n", MistakeOf(parser.app, error))};
+  }
+  if (const absl::Status status = parser.Convert(); !status.ok()) {
+    return UsageText{static_cast<int>(ExitCode::kUsage),
+                     fmt::format("stillframe: {}\n", MessageOf(status))};
+  }
+  return std::move(parser.out);
+}
+
+}  // namespace stillframe::cli
