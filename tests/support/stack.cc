@@ -1,8 +1,8 @@
 #include "support/stack.h"
 
-#include <fstream>
-
 #include <fmt/format.h>
+
+#include <fstream>
 
 #include "base/status.h"
 #include "support/eventually.h"
@@ -22,17 +22,16 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
 absl::StatusOr<std::unique_ptr<Stack>> Stack::Start(const StackSetup& setup) {
   std::unique_ptr<Stack> stack(new Stack);
   const std::string& path = stack->directory_.path();
-  SF_RETURN_IF_ERROR(WriteFile(
-      path + "/stillframed.toml",
-      fmt::format("[daemon]\nsocket = \"{0}/stillframed.sock\"\nsocket_group = \"\"\n"
-                  "ledger = \"{0}/pauses\"\ndiscovery_period_ms = 100\n"
-                  "[backends]\n{1}\n[defaults]\n{2}\n{3}\n",
-                  path, setup.backends, setup.defaults, setup.more)));
-  SF_RETURN_IF_ERROR(WriteFile(
-      path + "/gateway.toml",
-      fmt::format("[gateway]\ndaemon_socket = \"{0}/stillframed.sock\"\n"
-                  "listen = [\"unix:{0}/gateway.sock\"]\n",
-                  path)));
+  SF_RETURN_IF_ERROR(
+      WriteFile(path + "/stillframed.toml",
+                fmt::format("[daemon]\nsocket = \"{0}/stillframed.sock\"\nsocket_group = \"\"\n"
+                            "ledger = \"{0}/pauses\"\ndiscovery_period_ms = 100\n"
+                            "[backends]\n{1}\n[defaults]\n{2}\n{3}\n",
+                            path, setup.backends, setup.defaults, setup.more)));
+  SF_RETURN_IF_ERROR(WriteFile(path + "/gateway.toml",
+                               fmt::format("[gateway]\ndaemon_socket = \"{0}/stillframed.sock\"\n"
+                                           "listen = [\"unix:{0}/gateway.sock\"]\n",
+                                           path)));
   SF_RETURN_IF_ERROR(stack->StartDaemon());
   SF_RETURN_IF_ERROR(stack->StartGateway());
   return stack;
@@ -40,10 +39,9 @@ absl::StatusOr<std::unique_ptr<Stack>> Stack::Start(const StackSetup& setup) {
 
 absl::Status Stack::StartDaemon() {
   const std::string& path = directory_.path();
-  SF_ASSIGN_OR_RETURN(daemon_,
-                      ChildProcess::Start({STILLFRAME_DAEMON, "--config",
-                                           path + "/stillframed.toml"},
-                                          path + "/stillframed.log"));
+  SF_ASSIGN_OR_RETURN(
+      daemon_, ChildProcess::Start({STILLFRAME_DAEMON, "--config", path + "/stillframed.toml"},
+                                   path + "/stillframed.log"));
   const bool serving = Eventually([&] { return Connection::Open(local_target()).ok(); });
   return serving ? absl::OkStatus()
                  : absl::UnavailableError("stillframed does not serve: " + daemon_->Log());
@@ -51,9 +49,9 @@ absl::Status Stack::StartDaemon() {
 
 absl::Status Stack::StartGateway() {
   const std::string& path = directory_.path();
-  SF_ASSIGN_OR_RETURN(
-      gateway_, ChildProcess::Start({STILLFRAME_GATEWAY, "--config", path + "/gateway.toml"},
-                                    path + "/gateway.log"));
+  SF_ASSIGN_OR_RETURN(gateway_,
+                      ChildProcess::Start({STILLFRAME_GATEWAY, "--config", path + "/gateway.toml"},
+                                          path + "/gateway.log"));
   const bool serving = Eventually([&] {
     auto connection = Connection::Open(gateway_target());
     if (!connection.ok() || !(*connection)->ListGuests().ok()) return false;

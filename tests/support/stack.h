@@ -16,9 +16,9 @@
 namespace stillframe {
 
 struct StackSetup {
-  std::string backends;   // lines of [backends]
-  std::string defaults;   // lines of [defaults]
-  std::string more;       // anything else of stillframed.toml
+  std::string backends;  // lines of [backends]
+  std::string defaults;  // lines of [defaults]
+  std::string more;      // anything else of stillframed.toml
 };
 
 class Stack {

@@ -43,7 +43,10 @@ TEST_F(CaptureTest, TwentyGenerationsOfATearingGuestAreConsistentLocallyAndRemot
   ASSERT_TRUE(stack_->AwaitEpochAfter("torn", "").ok());
   auto local = Connection::Open(stack_->local_target());
   ASSERT_TRUE(local.ok()) << local.status();
-  auto watch = remote().Watch({.guest = "torn", .from_generation = 1});
+  WatchOptions options;
+  options.guest = "torn";
+  options.from_generation = 1;
+  auto watch = remote().Watch(options);
   ASSERT_TRUE(watch.ok()) << watch.status();
   std::uint64_t expected = 1;
   while (expected <= 20) {
@@ -64,9 +67,9 @@ TEST_F(CaptureTest, TwentyGenerationsOfATearingGuestAreConsistentLocallyAndRemot
 
 TEST_F(CaptureTest, TwoHundredCapturesAtOnePercentDirtyKeepTheArenaFlatAndTheWindowFaultless) {
   constexpr std::uint64_t kRamPages = 16384;
-  const auto guest = StartGuest(
-      "steady", {"--ram-mib", "64", "--workload", "random", "--window-pages", "16384",
-                 "--dirty-pages-per-second", "16000"});
+  const auto guest =
+      StartGuest("steady", {"--ram-mib", "64", "--workload", "random", "--window-pages", "16384",
+                            "--dirty-pages-per-second", "16000"});
   ASSERT_NE(guest, nullptr);
   StartStack("period_ms = 0\ngenerations_max = 4");
   ASSERT_TRUE(Eventually([&] { return remote().Capture("steady").ok(); }));
@@ -136,7 +139,9 @@ TEST_F(CaptureTest, AGuestThatDiesIsReportedAndTheOthersGoOn) {
   StartStack("period_ms = 10");
   ASSERT_TRUE(stack_->AwaitEpochAfter("dying", "").ok());
   ASSERT_TRUE(stack_->AwaitEpochAfter("living", "").ok());
-  auto watch = remote().Watch({.guest = "dying"});
+  WatchOptions options;
+  options.guest = "dying";
+  auto watch = remote().Watch(options);
   ASSERT_TRUE(watch.ok()) << watch.status();
   ASSERT_TRUE(dying->Die().ok());
   for (;;) {
@@ -144,9 +149,8 @@ TEST_F(CaptureTest, AGuestThatDiesIsReportedAndTheOthersGoOn) {
     ASSERT_TRUE(event.ok()) << event.status();
     if (event->has_guest_gone()) break;
   }
-  ASSERT_TRUE(Eventually([&] {
-    return ReasonOf(remote().GetGuest("dying").status()).name == "GUEST_NOT_FOUND";
-  }));
+  ASSERT_TRUE(Eventually(
+      [&] { return ReasonOf(remote().GetGuest("dying").status()).name == "GUEST_NOT_FOUND"; }));
   EXPECT_TRUE(remote().Capture("living").ok());
 }
 

@@ -1,6 +1,6 @@
 // stillframed is killed inside the pause window, at many points of it.
-#include <gtest/gtest.h>
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -92,15 +92,16 @@ TEST_F(DaemonDeathTest, AKilledDaemonNeverLeavesTheGuestPaused) {
   ASSERT_FALSE(latencies_ms.empty());
   std::sort(latencies_ms.begin(), latencies_ms.end());
   const double median_ms = latencies_ms[latencies_ms.size() / 2];
-  std::printf("killed in the pause %zu of %d times: the guest ran again after %.2f ms (median), "
-              "%.2f ms (longest)\n",
-              latencies_ms.size(), kPoints, median_ms, latencies_ms.back());
+  std::printf(
+      "killed in the pause %zu of %d times: the guest ran again after %.2f ms (median), "
+      "%.2f ms (longest)\n",
+      latencies_ms.size(), kPoints, median_ms, latencies_ms.back());
   EXPECT_LT(median_ms, 10.0);
 }
 
 TEST_F(DaemonDeathTest, BothKilledAreRecoveredByTheNextStart) {
-  const auto guest = StartGuest("web1", {"--ram-mib", "256", "--workload", "sequential",
-                                         "--window-pages", "65536"});
+  const auto guest = StartGuest(
+      "web1", {"--ram-mib", "256", "--workload", "sequential", "--window-pages", "65536"});
   ASSERT_NE(guest, nullptr);
   StartStack("period_ms = 20\ngenerations_max = 2\npause_deadline_ms = 5000");
   ASSERT_TRUE(stack_->AwaitEpochAfter("web1", "").ok());
@@ -119,8 +120,8 @@ TEST_F(DaemonDeathTest, BothKilledAreRecoveredByTheNextStart) {
 }
 
 TEST_F(DaemonDeathTest, ADaemonThatStopsInThePauseLosesItToTheGuardian) {
-  const auto guest = StartGuest("web1", {"--ram-mib", "256", "--workload", "sequential",
-                                         "--window-pages", "65536"});
+  const auto guest = StartGuest(
+      "web1", {"--ram-mib", "256", "--workload", "sequential", "--window-pages", "65536"});
   ASSERT_NE(guest, nullptr);
   StartStack("period_ms = 20\ngenerations_max = 2\npause_deadline_ms = 100");
   ASSERT_TRUE(stack_->AwaitEpochAfter("web1", "").ok());
