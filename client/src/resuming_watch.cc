@@ -26,6 +26,7 @@ class ResumingWatch final : public SnapshotWatch {
   }
 
   absl::StatusOr<v1::SnapshotEvent> Next() override {
+    if (stop_.stop_requested()) return absl::CancelledError("watch: stopped");
     while (pending_.empty()) {
       auto event = stream_->Next();
       if (event.ok()) {
