@@ -54,6 +54,7 @@ class QemuGuest final : public Guest {
   ResumeTicket resume_ticket() const override { return ticket_; }
   int resume_fd() const override { return qmp_->fd(); }
   absl::Status Pause() override;
+  bool pause_is_ours() const override { return hold_ != Hold::kForeign; }
   absl::Status Resume() override;
   absl::StatusOr<DirtyAnswer> FetchDirty(PageBitmap& dirty) override;
   absl::Status FilterResident(PageBitmap& resident) override;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 
 #include "base/clock.h"
@@ -32,13 +33,15 @@ void SpinFor(std::uint64_t ns) {
   }
 }
 
-// The daemon's child that is called sf-guardian.
+// The daemon's child that is called sf-guardian: in /proc/PID/stat "PID (NAME) STATE PPID ...".
 pid_t GuardianOf(pid_t daemon) {
-  std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", daemon));
-  for (pid_t child; children >> child;) {
-    std::string name;
-    std::getline(std::ifstream(fmt::format("/proc/{}/comm", child)), name);
-    if (name == "sf-guardian") return child;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream stat(entry.path() / "stat");
+    pid_t pid = -1, parent = -1;
+    std::string name, state;
+    if (stat >> pid >> name >> state >> parent && parent == daemon && name == "(sf-guardian)") {
+      return pid;
+    }
   }
   return -1;
 }

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "guest/sim/sim_hypervisor.h"
-#include "introspect/torn_pages.h"
+#include "support/judge_snapshot.h"
 #include "support/sim_process.h"
 #include "support/stack.h"
 
@@ -74,20 +74,6 @@ inline void ExpectEqualsMemory(SnapshotReader& reader, const GuestView& view) {
   EXPECT_TRUE(read.ok()) << read;
   EXPECT_EQ(next_gfn, reader.metadata().page_count());
   EXPECT_EQ(wrong_pages, 0u);
-}
-
-inline TornVerdict JudgeTornPages(SnapshotReader& reader) {
-  TornPages pages;
-  const absl::Status read = reader.ReadPages({}, EmptyRuns::kSkip, [&](const PageRun& run) {
-    for (std::size_t at = 0; at < run.bytes.size(); at += kPageBytes) {
-      const absl::Status added =
-          pages.Add(std::span<const std::byte, kPageBytes>(run.bytes.subspan(at, kPageBytes)));
-      if (!added.ok()) return added;
-    }
-    return absl::OkStatus();
-  });
-  EXPECT_TRUE(read.ok()) << read;
-  return pages.Judge();
 }
 
 }  // namespace stillframe
