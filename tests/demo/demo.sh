@@ -126,11 +126,14 @@ shown snapshots "$guest"
 
 title "7. Memory of one instant, over gRPC"
 latest=$("$cli" snapshots "$guest" | awk 'END { print $1 }')
-address=$("$cli" diff "$guest" $((latest - 1)) "$latest" | awk 'NR == 2 { print $1 }')
+address=$("$cli" diff "$guest" $((latest - 1)) "$latest" |
+  awk '/^0x/ && $3 > most { most = $3; first = $1 } END { print first }')
 shown read "$guest@$latest" "${address:-0x1000}" 64 --hex
 
 title "8. What changed between two generations"
-shown diff "$guest" $((latest - 1)) "$latest" | head -n 12
+shown diff "$guest" $((latest - 1)) "$latest" >"$run/diff"
+head -n 10 "$run/diff"
+if (($(wc -l <"$run/diff") > 11)); then echo "..."; tail -n 1 "$run/diff"; fi
 
 if [[ -z $keep ]]; then
   title "That was it. With --keep everything stays, and you can try for yourself."

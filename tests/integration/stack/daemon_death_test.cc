@@ -118,7 +118,7 @@ TEST_F(DaemonDeathTest, BothKilledAreRecoveredByTheNextStart) {
   const bool stranded = guest->status().paused.load() != 0;
   ASSERT_TRUE(stack_->StartDaemon().ok());
   EXPECT_TRUE(Eventually([&] { return guest->status().paused.load() == 0; }));
-  EXPECT_TRUE(remote().Capture("web1").ok());
+  EXPECT_TRUE(Eventually([&] { return remote().Capture("web1").ok(); }));
   std::printf("the guest was %s before the restart\n", stranded ? "paused" : "running");
 }
 
