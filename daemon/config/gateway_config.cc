@@ -27,7 +27,7 @@ std::vector<Key> GatewayKeys(GatewaySettings& gateway) {
        "Permissions of unix sockets. Whoever may connect may read every guest's memory."},
       {"socket_group", TextValue{&gateway.socket_group, TextForm::kAccountName, "leave as it is"},
        "Group that unix sockets are given to; the gateway must be a member of it."},
-      {"log_level", LogLevelValue{&gateway.log_level}, "Least severe message that is logged."},
+      {"log_level", LogLevelChoice(&gateway.log_level), "Least severe message that is logged."},
   };
 }
 

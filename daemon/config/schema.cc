@@ -53,13 +53,17 @@ std::string Range(const TextListValue& value) {
 
 std::string Range(const FileModeValue&) { return "octal text, \"0000\"..\"0777\""; }
 
-std::string Range(const LogLevelValue&) {
-  return fmt::format("one of {}", fmt::join(kLogLevelNames, ", "));
+std::string Range(const ChoiceValue& value) {
+  return fmt::format("one of {}", fmt::join(value.names, ", "));
 }
 
 }  // namespace
 
 std::string_view NameOf(LogLevel level) { return kLogLevelNames[static_cast<std::size_t>(level)]; }
+
+ChoiceValue LogLevelChoice(LogLevel* field) {
+  return ChoiceOf(field, {std::begin(kLogLevelNames), std::end(kLogLevelNames)});
+}
 
 std::string RangeText(const Key& key) {
   return std::visit([](const auto& value) { return Range(value); }, key.value);
@@ -76,8 +80,8 @@ std::string ValueText(const Key& key) {
           return fmt::format("[\"{}\"]", fmt::join(*value.field, "\", \""));
         } else if constexpr (std::is_same_v<Value, FileModeValue>) {
           return fmt::format("\"{:04o}\"", *value.field);
-        } else if constexpr (std::is_same_v<Value, LogLevelValue>) {
-          return fmt::format("\"{}\"", NameOf(*value.field));
+        } else if constexpr (std::is_same_v<Value, ChoiceValue>) {
+          return fmt::format("\"{}\"", value.names[value.get()]);
         } else {
           return fmt::format("{}", *value.field);
         }

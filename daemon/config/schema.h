@@ -4,9 +4,12 @@
 // A value; bound fields must outlive it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -52,12 +55,24 @@ struct FileModeValue {
   std::uint32_t* field = nullptr;
 };
 
-struct LogLevelValue {
-  LogLevel* field = nullptr;
+// One of some names; `get` and `set` deal in their positions.
+struct ChoiceValue {
+  std::vector<std::string_view> names;
+  std::function<std::size_t()> get;
+  std::function<void(std::size_t)> set;
 };
 
+// For an enumeration whose values count from 0 in the order of `names`.
+template <typename Enum>
+ChoiceValue ChoiceOf(Enum* field, std::vector<std::string_view> names) {
+  return {std::move(names), [field] { return static_cast<std::size_t>(*field); },
+          [field](std::size_t position) { *field = static_cast<Enum>(position); }};
+}
+
+ChoiceValue LogLevelChoice(LogLevel* field);
+
 using KeyValue =
-    std::variant<BooleanValue, NumberValue, TextValue, TextListValue, FileModeValue, LogLevelValue>;
+    std::variant<BooleanValue, NumberValue, TextValue, TextListValue, FileModeValue, ChoiceValue>;
 
 struct Key {
   std::string_view name;

@@ -27,7 +27,9 @@ std::vector<Key> PolicyKeys(GuestPolicy& guest) {
                    "two and a half times the guest's memory"},
        "Host memory for this guest's page copies. At the bound captures are refused and counted; "
        "the guest runs on."},
-      {"pause_deadline_ms", NumberValue{&policy.pause_deadline_ms, 10, 60'000, "ms", ""},
+      {"pause_deadline_ms",
+       NumberValue{&policy.pause_deadline_ms, 10, 60'000, "ms",
+                   "500 ms and as much for each GiB of the guest"},
        "A pause that lasts this long is ended by the guardian, and the capture fails."},
   };
 }
@@ -43,7 +45,7 @@ std::vector<Key> DaemonKeys(DaemonSettings& daemon) {
       {"ledger", TextValue{&daemon.ledger, TextForm::kAbsolutePath, ""},
        "File that records which guests are paused right now, so that recovery can resume them "
        "after a crash. Keep it on a tmpfs."},
-      {"log_level", LogLevelValue{&daemon.log_level}, "Least severe message that is logged."},
+      {"log_level", LogLevelChoice(&daemon.log_level), "Least severe message that is logged."},
       {"arena_bytes_max",
        NumberValue{&daemon.arena_bytes_max, kArenaBytesMin, kArenaBytesMax, "bytes",
                    "half of the host's RAM"},
@@ -68,6 +70,10 @@ std::vector<Key> BackendKeys(BackendSettings& backends) {
        "QMP sockets of QEMU guests. A QMP socket serves one client at a time, so give each guest "
        "one that is Stillframe's alone: -qmp unix:/run/qemu/NAME.qmp,server=on,wait=off. An empty "
        "list turns the backend off."},
+      {"qemu_msrs", ChoiceOf(&backends.qemu_msrs, {"never", "once", "always"}),
+       "When model-specific registers such as LSTAR are read: never, in the first captures of a "
+       "boot, or in every capture. QEMU gives them by its device state only, which makes a pause "
+       "some 10 ms longer. Registers that were not read are absent from the snapshot."},
       {"sim_directory",
        TextValue{&backends.sim_directory, TextForm::kAbsolutePath, "the backend is off"},
        "Directory with the control sockets of simulated guests (stillframe-simguest)."},

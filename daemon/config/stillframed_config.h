@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "config/guest_policy.h"
 #include "config/schema.h"
+#include "guest/backends/backends.h"
 
 namespace stillframe {
 
@@ -30,6 +31,7 @@ struct DaemonSettings {
 
 struct BackendSettings {
   std::vector<std::string> qemu_qmp_globs = {"/run/qemu/*.qmp", "/run/libvirt/qemu/*.qmp"};
+  QemuMsrs qemu_msrs = QemuMsrs::kOnce;
   std::string sim_directory;  // empty: simulated guests are off
 };
 

@@ -141,17 +141,13 @@ absl::Status Set(const Key& key, const FileModeValue& value, const RawValue& raw
   return absl::OkStatus();
 }
 
-absl::Status Set(const Key& key, const LogLevelValue& value, const RawValue& raw) {
+absl::Status Set(const Key& key, const ChoiceValue& value, const RawValue& raw) {
   const std::string* found = std::get_if<std::string>(&raw);
   if (found == nullptr) return WrongType(raw, RangeText(key));
-  for (const LogLevel level :
-       {LogLevel::kTrace, LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn, LogLevel::kError}) {
-    if (*found == NameOf(level)) {
-      *value.field = level;
-      return absl::OkStatus();
-    }
-  }
-  return OutOfRange(key, raw);
+  const auto name = std::find(value.names.begin(), value.names.end(), *found);
+  if (name == value.names.end()) return OutOfRange(key, raw);
+  value.set(static_cast<std::size_t>(name - value.names.begin()));
+  return absl::OkStatus();
 }
 
 }  // namespace

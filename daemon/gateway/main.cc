@@ -16,8 +16,8 @@
 #include "config/gateway_config.h"
 #include "config/listen_address.h"
 #include "gateway/gateway_server.h"
-#include "gateway/service_notifier.h"
 #include "local/client.h"
+#include "service/service_notifier.h"
 
 namespace stillframe {
 namespace {

@@ -56,7 +56,7 @@ void Describe(const Worker& worker, v1::Guest& message) {
   message.set_readable_page_count(status.readable_pages);
   message.set_vcpu_count(status.vcpus);
   message.mutable_capabilities()->set_dirty_log(status.capabilities.dirty_log);
-  const CapturePolicy& policy = worker.policy();
+  const CapturePolicy& policy = status.policy;
   v1::GuestPolicy& shown = *message.mutable_policy();
   shown.set_period_ms(policy.period_ms);
   shown.set_generations_max(policy.generations_max);
@@ -75,7 +75,6 @@ void Describe(const Worker& worker, v1::Guest& message) {
     message.set_oldest_generation(live.front()->metadata.generation.value);
     message.set_latest_generation(live.back()->metadata.generation.value);
   }
-  shown.set_arena_bytes_max(store->arena().bytes_max());
   statistics.set_arena_bytes(store->arena().bytes_held());
   statistics.set_arena_bytes_used(store->arena().bytes_used());
   statistics.set_pins(store->pin_count());

@@ -16,8 +16,8 @@
 #include "guardian/recovery.h"
 #include "guest/backends/backends.h"
 #include "local/server.h"
+#include "service/service_notifier.h"
 #include "stillframed/fleet_directory.h"
-#include "stillframed/service_notifier.h"
 
 namespace stillframe {
 namespace {
@@ -59,7 +59,7 @@ std::uint64_t ArenaBytesMax(const StillframedConfig& config) {
 }
 
 BackendOptions BackendsOf(const StillframedConfig& config) {
-  return {config.backends.sim_directory, config.backends.qemu_qmp_globs};
+  return {config.backends.sim_directory, config.backends.qemu_qmp_globs, config.backends.qemu_msrs};
 }
 
 LocalServerOptions ServerOptionsOf(const StillframedConfig& config) {
@@ -165,7 +165,7 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
   {
     DiscoveryThread discovery(fleet, std::chrono::milliseconds(config.daemon.discovery_period_ms));
     spdlog::info("serving on {}", config.daemon.socket);
-    notifier.Ready();
+    notifier.Ready(StatusLine(fleet));
     server->Run(kTickMs, [&] {
       const std::uint64_t now_ns = clock.MonotonicNs();
       if (now_ns - fleet.OldestProgressNs(now_ns) < kHungAfterNs) notifier.Alive();

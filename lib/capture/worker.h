@@ -42,6 +42,7 @@ struct WorkerStatus {
   std::uint64_t page_count = 0;
   std::uint64_t readable_pages = 0;
   GuestCapabilities capabilities;
+  CapturePolicy policy;  // with what 0 left open filled in
   std::uint64_t captures = 0;
   std::uint64_t captures_failed = 0;
   std::uint64_t paused_ns = 0;
@@ -61,7 +62,6 @@ class Worker {
   ~Worker();
 
   const GuestIdentity& identity() const { return identity_; }
-  const CapturePolicy& policy() const { return policy_; }
 
   // Asks for a capture that begins after this call. `done` is called once, on the worker's thread.
   RequestId Request(Done done) ABSL_LOCKS_EXCLUDED(mu_);

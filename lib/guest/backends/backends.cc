@@ -9,6 +9,22 @@
 
 namespace stillframe {
 
+namespace {
+
+MsrPolicy PolicyOf(QemuMsrs msrs) {
+  switch (msrs) {
+    case QemuMsrs::kNever:
+      return MsrPolicy::kNever;
+    case QemuMsrs::kOnce:
+      return MsrPolicy::kOncePerBoot;
+    case QemuMsrs::kAlways:
+      return MsrPolicy::kAlways;
+  }
+  return MsrPolicy::kNever;
+}
+
+}  // namespace
+
 std::vector<std::unique_ptr<Hypervisor>> OpenHypervisors(const BackendOptions& options) {
   std::vector<std::unique_ptr<Hypervisor>> hypervisors;
   if (!options.sim_directory.empty()) {
@@ -17,6 +33,7 @@ std::vector<std::unique_ptr<Hypervisor>> OpenHypervisors(const BackendOptions& o
   if (!options.qemu_qmp_globs.empty()) {
     QemuOptions qemu;
     qemu.qmp_globs = options.qemu_qmp_globs;
+    qemu.msrs = PolicyOf(options.qemu_msrs);
     hypervisors.push_back(std::make_unique<QemuHypervisor>(std::move(qemu)));
   }
   return hypervisors;

@@ -12,12 +12,17 @@
 
 namespace stillframe {
 
+// When the model-specific registers of QEMU guests are read (guest/qemu/qemu_options.h: the cost).
+enum class QemuMsrs { kNever, kOnce, kAlways };
+
 struct BackendOptions {
   // Directory where simulated guests put their control sockets; empty: backend off.
   std::string sim_directory;
 
   // Globs of QMP sockets, such as "/run/qemu/*.qmp"; empty: backend off.
   std::vector<std::string> qemu_qmp_globs;
+
+  QemuMsrs qemu_msrs = QemuMsrs::kOnce;
 };
 
 // One hypervisor per backend that `options` turns on.

@@ -94,8 +94,10 @@ INSTANTIATE_TEST_SUITE_P(
         BadFile{"\n[defaults]\nperiod_ms = 5\n",
                 "stillframed.toml:3: defaults.period_ms: 5 is out of range "
                 "(10..86400000 ms, or 0: only on demand)"},
-        BadFile{"[[guest]]\nmatch = \"a\"\npause_deadline_ms = 0\n",
-                "stillframed.toml:3: guest.pause_deadline_ms: 0 is out of range (10..60000 ms)"},
+        BadFile{
+            "[[guest]]\nmatch = \"a\"\npause_deadline_ms = 9\n",
+            "stillframed.toml:3: guest.pause_deadline_ms: 9 is out of range (10..60000 ms, or 0: "
+            "500 ms and as much for each GiB of the guest)"},
         BadFile{"[defaults]\ngenerations_max = -1\n",
                 "stillframed.toml:2: defaults.generations_max: -1 is out of range "
                 "(1..4096 generations)"},

@@ -1,4 +1,6 @@
 // What the service manager hears: ready, status, still alive. Does nothing without one.
+//
+// Owned by one thread.
 #pragma once
 
 #include <chrono>
@@ -11,8 +13,8 @@ class ServiceNotifier {
   ServiceNotifier();
 
   void Ready(const std::string& status);
+  // Shown by `systemctl status`; a text that was sent last is not sent again.
   void Status(const std::string& status);
-  void Reloading();
   void Stopping();
   void Alive();
 
@@ -21,6 +23,7 @@ class ServiceNotifier {
 
  private:
   std::chrono::microseconds alive_period_{0};
+  std::string status_;
 };
 
 }  // namespace stillframe

@@ -1,4 +1,4 @@
-#include "gateway/service_notifier.h"
+#include "service/service_notifier.h"
 
 #include <fmt/format.h>
 #include <systemd/sd-daemon.h>
@@ -15,14 +15,15 @@ ServiceNotifier::ServiceNotifier() {
 }
 
 void ServiceNotifier::Ready(const std::string& status) {
+  status_ = status;
   sd_notify(0, fmt::format("READY=1\nSTATUS={}", status).c_str());
 }
 
 void ServiceNotifier::Status(const std::string& status) {
+  if (status == status_) return;
+  status_ = status;
   sd_notify(0, fmt::format("STATUS={}", status).c_str());
 }
-
-void ServiceNotifier::Reloading() { sd_notify(0, "RELOADING=1"); }
 
 void ServiceNotifier::Stopping() { sd_notify(0, "STOPPING=1"); }
 
