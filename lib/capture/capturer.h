@@ -23,7 +23,8 @@ namespace stillframe {
 
 class Capturer {
  public:
-  // `guest`, `store` and `clock` must outlive it.
+  // `guest`, `store` and `clock` must outlive it. `policy` leaves nothing open: no zeros but in
+  // period_ms and pin_age_ms_max.
   Capturer(Guest& guest, SnapshotStore& store, const CapturePolicy& policy, const Clock& clock);
 
   // One generation of the guest as `view` (from Refresh, of this epoch's boot) shows it. Turning

@@ -15,6 +15,7 @@ namespace stillframe {
 struct CaptureBench {
   explicit CaptureBench(std::uint64_t pages, CapturePolicy wanted = {}, std::uint64_t segments = 64)
       : machine(pages), policy(wanted) {
+    policy.pause_deadline_ms = 10'000;
     Arena::Options options;
     options.name = "bench";
     options.segment_bytes = 256 * kPageBytes;

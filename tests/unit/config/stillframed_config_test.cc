@@ -105,6 +105,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "stillframed.toml:2: daemon.sokcet: unknown key; did you mean socket?"},
         BadFile{"[backends]\nxyzzy = 1\n",
                 "stillframed.toml:2: backends.xyzzy: unknown key; known here: qemu_qmp_globs, "
+                "qemu_msrs, "
                 "sim_directory"},
         BadFile{"[deamon]\n", "stillframed.toml:1: deamon: unknown section; did you mean daemon?"},
         BadFile{"[daemon]\nconnections_max = \"64\"\n",
