@@ -1,55 +1,13 @@
 #include "guest_conformance.h"
 
-#include <array>
 #include <chrono>
-#include <cstring>
-#include <map>
 #include <utility>
-#include <vector>
 
 #include "base/status.h"
+#include "conformance_checks.h"
 #include "support/eventually.h"
-#include "support/torn_page_check.h"
 
 namespace stillframe {
-namespace {
-
-#define SKIP_IF_UNIMPLEMENTED(status) \
-  if (absl::IsUnimplemented(status)) GTEST_SKIP() << (status).message()
-
-using Page = std::array<std::byte, kPageBytes>;
-using Copy = std::map<Gfn, Page>;  // pages that are not in it were not resident
-
-// A plain copy of all resident memory, the judge of everything cleverer.
-Copy CopyMemory(Guest& guest, const GuestView& view) {
-  Copy copy;
-  const absl::Status copied =
-      ForEachResidentPage(guest, view, [&](Gfn gfn, std::span<const std::byte, kPageBytes> page) {
-        std::memcpy(copy[gfn].data(), page.data(), kPageBytes);
-        return absl::OkStatus();
-      });
-  EXPECT_TRUE(copied.ok()) << copied;
-  return copy;
-}
-
-std::vector<Gfn> Changed(const Copy& before, const Copy& after) {
-  static const Page kZero{};
-  std::vector<Gfn> changed;
-  for (const auto& [gfn, page] : after) {
-    const auto old = before.find(gfn);
-    if (page != (old == before.end() ? kZero : old->second)) changed.push_back(gfn);
-  }
-  for (const auto& [gfn, page] : before) {
-    if (!after.contains(gfn) && page != kZero) changed.push_back(gfn);
-  }
-  return changed;
-}
-
-bool IsGone(const absl::Status& status) {
-  return absl::IsNotFound(status) || absl::IsUnavailable(status);
-}
-
-}  // namespace
 
 void GuestConformance::StartAndOpen(const GuestShape& shape) {
   const absl::Status started = backend_->Start(shape);
@@ -60,22 +18,6 @@ void GuestConformance::StartAndOpen(const GuestShape& shape) {
   ASSERT_TRUE(guest.ok()) << guest.status();
   guest_ = *std::move(guest);
 }
-
-#define START_AND_OPEN(...)              \
-  StartAndOpen(GuestShape{__VA_ARGS__}); \
-  if (guest_ == nullptr) return
-
-// The view after a refresh that must succeed.
-#define REFRESH(view)                                                             \
-  absl::StatusOr<std::shared_ptr<const GuestView>> view##_or = guest_->Refresh(); \
-  ASSERT_TRUE(view##_or.ok()) << view##_or.status();                              \
-  std::shared_ptr<const GuestView> view = *std::move(view##_or)
-
-#define ASSERT_STATUS_OK(expr)                  \
-  do {                                          \
-    const absl::Status sf_checked = (expr);     \
-    ASSERT_TRUE(sf_checked.ok()) << sf_checked; \
-  } while (false)
 
 TEST_P(GuestConformance, IsListedAsReadable) {
   START_AND_OPEN();
@@ -285,136 +227,6 @@ TEST_P(GuestConformance, OperatorsResumeInThePauseEitherWaitsOrIsReported) {
   const absl::Status resumed = guest_->Resume();
   EXPECT_TRUE(stood ? resumed.ok() : absl::IsAborted(resumed)) << resumed;
   EXPECT_EQ(backend_->ObservedState().value_or(RunState::kCrashed), RunState::kRunning);
-}
-
-TEST_P(GuestConformance, DeathInThePauseIsToldWithoutHanging) {
-  START_AND_OPEN();
-  REFRESH(view);
-  ASSERT_STATUS_OK(guest_->Pause());
-  const Copy before = CopyMemory(*guest_, *view);
-  EXPECT_FALSE(before.empty());
-  const absl::Status died = backend_->Die();
-  if (absl::IsUnimplemented(died)) ASSERT_STATUS_OK(guest_->Resume());
-  SKIP_IF_UNIMPLEMENTED(died);
-  ASSERT_TRUE(died.ok()) << died;
-  const auto start = std::chrono::steady_clock::now();
-  const absl::Status fetched = guest_->FetchVcpus();
-  const absl::Status resumed = guest_->Resume();
-  const absl::Status refreshed = guest_->Refresh().status();
-  EXPECT_TRUE(IsGone(fetched)) << fetched;
-  EXPECT_TRUE(IsGone(resumed)) << resumed;
-  EXPECT_TRUE(IsGone(refreshed)) << refreshed;
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
-  // What was mapped stays readable for as long as the view is held.
-  for (const MappedExtent& extent : view->extents) {
-    for (const auto& [gfn, page] : before) {
-      if (!extent.range.Contains(gfn)) continue;
-      const std::byte* at = extent.at + (gfn.value - extent.range.first.value) * kPageBytes;
-      ASSERT_EQ(std::memcmp(at, page.data(), kPageBytes), 0) << "gfn " << gfn.value;
-    }
-  }
-}
-
-TEST_P(GuestConformance, ADeadGuestIsNotListed) {
-  START_AND_OPEN();
-  const absl::Status died = backend_->Die();
-  SKIP_IF_UNIMPLEMENTED(died);
-  ASSERT_TRUE(died.ok()) << died;
-  const absl::StatusOr<std::vector<GuestListing>> listings = hypervisor_->List();
-  ASSERT_TRUE(listings.ok()) << listings.status();
-  for (const GuestListing& listing : *listings) {
-    EXPECT_NE(listing.identity.id, backend_->identity().id);
-  }
-  EXPECT_TRUE(absl::IsNotFound(hypervisor_->Open(backend_->identity().id).status()));
-}
-
-TEST_P(GuestConformance, RebootShowsAsAnotherBoot) {
-  START_AND_OPEN();
-  REFRESH(before);
-  const absl::Status rebooted = backend_->Reboot();
-  SKIP_IF_UNIMPLEMENTED(rebooted);
-  ASSERT_TRUE(rebooted.ok()) << rebooted;
-  REFRESH(after);
-  EXPECT_NE(before->boot, after->boot);
-  ASSERT_STATUS_OK(guest_->Pause());
-  EXPECT_TRUE(guest_->Resume().ok());
-}
-
-TEST_P(GuestConformance, BalloonAbortsAStaleViewAndShowsInTheNext) {
-  START_AND_OPEN();
-  REFRESH(before);
-  const absl::StatusOr<GfnRange> taken = backend_->BalloonOut();
-  SKIP_IF_UNIMPLEMENTED(taken.status());
-  ASSERT_TRUE(taken.ok()) << taken.status();
-  if (guest_->capabilities().dirty_log) {
-    PageBitmap dirty(before->map.page_count());
-    ASSERT_STATUS_OK(guest_->Pause());
-    EXPECT_TRUE(absl::IsAborted(guest_->FetchDirty(dirty).status()));
-    EXPECT_TRUE(guest_->Resume().ok());
-  }
-  REFRESH(after);
-  EXPECT_NE(before.get(), after.get());
-  EXPECT_EQ(after->map.KindOf(taken->first), RegionKind::kBallooned);
-  EXPECT_EQ(after->map.readable_pages() + taken->pages, before->map.readable_pages());
-  PageBitmap dirty(after->map.page_count());
-  ASSERT_STATUS_OK(guest_->Pause());
-  EXPECT_TRUE(guest_->FetchDirty(dirty).ok());
-  EXPECT_TRUE(guest_->Resume().ok());
-}
-
-TEST_P(GuestConformance, ResumerResumesByDescriptorAndByAddress) {
-  START_AND_OPEN();
-  REFRESH(view);
-  const std::unique_ptr<GuestResumer> resumer = backend_->OpenResumer();
-  std::vector<int> ways = {guest_->resume_fd()};
-  if (backend_->ConnectsBesideTheDaemon()) ways.push_back(-1);
-  for (const int fd : ways) {
-    ASSERT_STATUS_OK(guest_->Pause());
-    const auto start = std::chrono::steady_clock::now();
-    const absl::Status resumed = resumer->Resume(guest_->resume_ticket(), fd);
-    EXPECT_TRUE(resumed.ok()) << resumed;
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(1));
-    EXPECT_EQ(backend_->ObservedState().value_or(RunState::kCrashed), RunState::kRunning);
-    const absl::Status own = guest_->Resume();
-    EXPECT_TRUE(absl::IsAborted(own)) << "a torn pause must be reported: " << own;
-    EXPECT_TRUE(resumer->Resume(guest_->resume_ticket(), fd).ok()) << "it runs already";
-  }
-}
-
-TEST_P(GuestConformance, ResumerLeavesAnOperatorsPauseAlone) {
-  START_AND_OPEN();
-  REFRESH(view);
-  const absl::Status stopped = backend_->OperatorPause();
-  SKIP_IF_UNIMPLEMENTED(stopped);
-  ASSERT_TRUE(stopped.ok()) << stopped;
-  ASSERT_TRUE(guest_->Refresh().ok());
-  ASSERT_STATUS_OK(guest_->Pause());
-  const absl::Status resumed = backend_->OpenResumer()->Resume(guest_->resume_ticket(), -1);
-  EXPECT_TRUE(resumed.ok()) << resumed;
-  EXPECT_EQ(backend_->ObservedState().value_or(RunState::kCrashed), RunState::kPaused);
-  ASSERT_STATUS_OK(backend_->OperatorResume());
-}
-
-TEST_P(GuestConformance, ResumerSaysThatADeadGuestIsGone) {
-  START_AND_OPEN();
-  REFRESH(view);
-  ASSERT_STATUS_OK(guest_->Pause());
-  const absl::Status died = backend_->Die();
-  if (absl::IsUnimplemented(died)) ASSERT_STATUS_OK(guest_->Resume());
-  SKIP_IF_UNIMPLEMENTED(died);
-  const std::unique_ptr<GuestResumer> resumer = backend_->OpenResumer();
-  for (const int fd : {guest_->resume_fd(), -1}) {
-    const absl::Status resumed = resumer->Resume(guest_->resume_ticket(), fd);
-    EXPECT_TRUE(absl::IsNotFound(resumed)) << resumed;
-  }
-}
-
-TEST_P(GuestConformance, ResumerRefusesASuccessorAtTheSameAddress) {
-  START_AND_OPEN();
-  REFRESH(view);
-  ResumeTicket ticket = guest_->resume_ticket();
-  ++ticket.instance;
-  EXPECT_TRUE(absl::IsNotFound(backend_->OpenResumer()->Resume(ticket, -1)));
 }
 
 }  // namespace stillframe

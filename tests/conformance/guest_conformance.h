@@ -1,5 +1,5 @@
-// The suite that every backend passes. To run it on one: add guest_conformance.cc to an
-// executable and, in a file of the backend's own,
+// The suite that every backend passes. To run it on one: link
+// stillframe_conformance and, in a file of the backend's own,
 //   INSTANTIATE_TEST_SUITE_P(Sim, GuestConformance, testing::Values(BackendCase{"sim", ...}),
 //                            BackendCaseName);
 #pragma once
