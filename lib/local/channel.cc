@@ -17,7 +17,6 @@
 namespace stillframe {
 namespace {
 
-using local::v1::Reply;
 using local::v1::Request;
 
 constexpr int kIdlePeriodMs = 1000;
@@ -90,18 +89,17 @@ absl::StatusOr<Channel::Incoming> Channel::Call(Request request,
 }
 
 std::uint64_t Channel::Open(Request request, Replies replies, ReplyHandler handler) {
-  absl::Status failed;
+  const auto pending = std::make_shared<Pending>(Pending{replies, std::move(handler)});
+  absl::Status sent;
   std::uint64_t id = 0;
   {
     MutexLock lock(mu_);
     id = next_id_++;
     request.set_id(id);
-    failed = Send(request);
-    if (failed.ok()) {
-      pending_.emplace(id, std::make_shared<Pending>(Pending{replies, std::move(handler)}));
-    }
+    sent = Send(request);
+    if (sent.ok()) pending_.emplace(id, pending);
   }
-  if (!failed.ok()) handler(failed);
+  if (!sent.ok()) pending->handler(sent);
   return id;
 }
 

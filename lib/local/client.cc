@@ -14,7 +14,6 @@
 namespace stillframe {
 namespace {
 
-using local::v1::Reply;
 using local::v1::Request;
 
 constexpr std::chrono::milliseconds kAnswerTimeout{10'000};
