@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <utility>
 
@@ -42,9 +40,9 @@ class LocalLink {
 
 // The result of a capture, on its way from the receiving thread to the one that waits.
 struct CaptureResult {
-  std::mutex mutex;
-  std::condition_variable_any done;
-  std::optional<absl::StatusOr<v1::Snapshot>> result;
+  Mutex mu;
+  CondVar changed;
+  std::optional<absl::StatusOr<v1::Snapshot>> result ABSL_GUARDED_BY(mu);
 };
 
 class LocalConnection final : public Connection {
@@ -89,13 +87,20 @@ class LocalConnection final : public Connection {
     SF_ASSIGN_OR_RETURN(const auto client, link_->Client());
     const auto shared = std::make_shared<CaptureResult>();
     const auto operation = client->Capture(guest, [shared](absl::StatusOr<v1::Snapshot> result) {
-      std::lock_guard<std::mutex> lock(shared->mutex);
+      MutexLock lock(shared->mu);
       shared->result = std::move(result);
-      shared->done.notify_all();
+      shared->changed.NotifyAll();
     });
-    std::unique_lock<std::mutex> lock(shared->mutex);
-    if (!shared->done.wait(lock, std::move(stop), [&] { return shared->result.has_value(); })) {
-      return absl::CancelledError(fmt::format("capture guest {}: withdrawn", guest));
+    const std::stop_callback wake(stop, [shared] {
+      MutexLock lock(shared->mu);
+      shared->changed.NotifyAll();
+    });
+    MutexLock lock(shared->mu);
+    while (!shared->result.has_value()) {
+      if (stop.stop_requested()) {
+        return absl::CancelledError(fmt::format("capture guest {}: withdrawn", guest));
+      }
+      shared->changed.Wait(shared->mu);
     }
     return *std::move(shared->result);
   }

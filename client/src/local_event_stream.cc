@@ -1,12 +1,11 @@
 #include "local_event_stream.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <utility>
 
+#include "base/mutex.h"
 #include "base/status.h"
 
 namespace stillframe {
@@ -19,39 +18,44 @@ constexpr std::size_t kEventsMax = 4096;
 class EventQueue {
  public:
   void Establish() {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mu_);
     established_ = true;
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
 
   void Push(const v1::SnapshotEvent& event) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mu_);
     if (events_.size() < kEventsMax) {
       events_.push_back(event);
     } else {
       Drop(event);
     }
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
 
   void End(absl::Status status) {
-    std::lock_guard<std::mutex> lock(mutex_);
+    MutexLock lock(mu_);
     end_ = std::move(status);
-    changed_.notify_all();
+    changed_.NotifyAll();
   }
 
   absl::Status WaitEstablished(const std::stop_token& stop) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    if (!changed_.wait(lock, stop, [this] { return established_ || end_.has_value(); })) {
-      return absl::CancelledError("watch: stopped");
+    const std::stop_callback wake(stop, [this] { Wake(); });
+    MutexLock lock(mu_);
+    while (!established_ && !end_.has_value()) {
+      if (stop.stop_requested()) return absl::CancelledError("watch: stopped");
+      changed_.Wait(mu_);
     }
     return established_ ? absl::OkStatus() : *end_;
   }
 
   absl::StatusOr<v1::SnapshotEvent> Pop(const std::stop_token& stop) {
-    std::unique_lock<std::mutex> lock(mutex_);
-    const auto ready = [this] { return !events_.empty() || dropped_ || end_.has_value(); };
-    if (!changed_.wait(lock, stop, ready)) return absl::CancelledError("watch: stopped");
+    const std::stop_callback wake(stop, [this] { Wake(); });
+    MutexLock lock(mu_);
+    while (events_.empty() && !dropped_ && !end_.has_value()) {
+      if (stop.stop_requested()) return absl::CancelledError("watch: stopped");
+      changed_.Wait(mu_);
+    }
     if (!events_.empty()) {
       v1::SnapshotEvent event = std::move(events_.front());
       events_.pop_front();
@@ -62,7 +66,12 @@ class EventQueue {
   }
 
  private:
-  void Drop(const v1::SnapshotEvent& event) {
+  void Wake() {
+    MutexLock lock(mu_);
+    changed_.NotifyAll();
+  }
+
+  void Drop(const v1::SnapshotEvent& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
     if (!dropped_) {
       dropped_.emplace();
       dropped_->set_guest_uuid(event.guest_uuid());
@@ -77,12 +86,12 @@ class EventQueue {
     missed.set_last_generation(generation);
   }
 
-  std::mutex mutex_;
-  std::condition_variable_any changed_;
-  bool established_ = false;
-  std::deque<v1::SnapshotEvent> events_;
-  std::optional<v1::SnapshotEvent> dropped_;  // comes after `events_`
-  std::optional<absl::Status> end_;
+  Mutex mu_;
+  CondVar changed_;
+  bool established_ ABSL_GUARDED_BY(mu_) = false;
+  std::deque<v1::SnapshotEvent> events_ ABSL_GUARDED_BY(mu_);
+  std::optional<v1::SnapshotEvent> dropped_ ABSL_GUARDED_BY(mu_);  // comes after `events_`
+  std::optional<absl::Status> end_ ABSL_GUARDED_BY(mu_);
 };
 
 class LocalEventStream final : public EventStream {
