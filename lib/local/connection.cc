@@ -38,7 +38,8 @@ absl::Status BrokeRule(const std::string& what) {
 
 }  // namespace
 
-Connection::Connection(const ConnectionContext& context, std::uint64_t number, UniqueFd socket)
+ReaderConnection::ReaderConnection(const ConnectionContext& context, std::uint64_t number,
+                                   UniqueFd socket)
     : context_(context),
       number_(number),
       socket_(std::move(socket)),
@@ -49,11 +50,11 @@ Connection::Connection(const ConnectionContext& context, std::uint64_t number, U
   spdlog::debug("local connection {}: {}", number_, PeerOf(socket_.get()));
 }
 
-Connection::~Connection() {
+ReaderConnection::~ReaderConnection() {
   for (const auto& [id, capture] : captures_) context_.directory.CancelCapture(capture);
 }
 
-absl::Status Connection::Receive() {
+absl::Status ReaderConnection::Receive() {
   for (int turn = 0; turn < kRequestsPerTurn; ++turn) {
     SF_ASSIGN_OR_RETURN(const std::optional<ReceivedFrame> frame, receiver_.Receive(socket_.get()));
     if (!frame.has_value()) break;
@@ -68,7 +69,7 @@ absl::Status Connection::Receive() {
   return absl::OkStatus();
 }
 
-absl::Status Connection::CheckPatience(std::uint64_t now_ns) {
+absl::Status ReaderConnection::CheckPatience(std::uint64_t now_ns) {
   if (impatient_since_ns_ == 0 || now_ns < impatient_since_ns_ + kPatienceNs) {
     return absl::OkStatus();
   }
@@ -76,7 +77,7 @@ absl::Status Connection::CheckPatience(std::uint64_t now_ns) {
                                               : "no hello within 10 s");
 }
 
-absl::Status Connection::Handle(const ReceivedFrame& frame) {
+absl::Status ReaderConnection::Handle(const ReceivedFrame& frame) {
   Request request;
   if (!request.ParseFromString(frame.body)) return BrokeRule("a frame is no request");
   if (request.id() == 0) return BrokeRule("a request has no id");
@@ -105,7 +106,8 @@ absl::Status Connection::Handle(const ReceivedFrame& frame) {
   return Send(reply, std::move(outgoing));
 }
 
-absl::Status Connection::Dispatch(const Request& request, Reply& reply, OutgoingFrame& frame) {
+absl::Status ReaderConnection::Dispatch(const Request& request, Reply& reply,
+                                        OutgoingFrame& frame) {
   switch (request.request_case()) {
     case Request::kListGuests:
       reply.mutable_guests();
@@ -146,7 +148,7 @@ absl::Status Connection::Dispatch(const Request& request, Reply& reply, Outgoing
   return absl::UnimplementedError("this stillframed does not know the request");
 }
 
-absl::Status Connection::ListSnapshots(const std::string& guest, Reply& reply) const {
+absl::Status ReaderConnection::ListSnapshots(const std::string& guest, Reply& reply) const {
   SF_ASSIGN_OR_RETURN(const std::shared_ptr<SnapshotStore> store,
                       context_.directory.FindStore(guest));
   reply.mutable_snapshots();
@@ -156,7 +158,8 @@ absl::Status Connection::ListSnapshots(const std::string& guest, Reply& reply) c
   return absl::OkStatus();
 }
 
-absl::Status Connection::GetSnapshot(const v1::SnapshotSelector& selector, Reply& reply) const {
+absl::Status ReaderConnection::GetSnapshot(const v1::SnapshotSelector& selector,
+                                           Reply& reply) const {
   SF_ASSIGN_OR_RETURN(const std::shared_ptr<SnapshotStore> store,
                       FindStore(context_.directory, selector));
   SF_ASSIGN_OR_RETURN(const SnapshotPtr snapshot, store->Get(Generation{selector.generation()}));
@@ -164,8 +167,8 @@ absl::Status Connection::GetSnapshot(const v1::SnapshotSelector& selector, Reply
   return absl::OkStatus();
 }
 
-absl::Status Connection::Pin(const local::v1::PinSnapshot& request, Reply& reply,
-                             OutgoingFrame& frame) {
+absl::Status ReaderConnection::Pin(const local::v1::PinSnapshot& request, Reply& reply,
+                                   OutgoingFrame& frame) {
   SF_ASSIGN_OR_RETURN(std::shared_ptr<SnapshotStore> store,
                       FindStore(context_.directory, request.snapshot()));
   SF_ASSIGN_OR_RETURN(
@@ -189,8 +192,8 @@ absl::Status Connection::Pin(const local::v1::PinSnapshot& request, Reply& reply
   return absl::OkStatus();
 }
 
-absl::Status Connection::GetSegments(const local::v1::GetSegments& request, Reply& reply,
-                                     OutgoingFrame& frame) const {
+absl::Status ReaderConnection::GetSegments(const local::v1::GetSegments& request, Reply& reply,
+                                           OutgoingFrame& frame) const {
   SF_ASSIGN_OR_RETURN(const ConnectionPins::Held* held, pins_.Find(request.pin()));
   const std::shared_ptr<Arena>& arena = held->snapshot->arena;
   const std::uint32_t segments = arena->segment_count();
@@ -210,7 +213,7 @@ absl::Status Connection::GetSegments(const local::v1::GetSegments& request, Repl
   return absl::OkStatus();
 }
 
-absl::Status Connection::CheckOperations() const {
+absl::Status ReaderConnection::CheckOperations() const {
   if (captures_.size() + watches_.size() < context_.options.operations_per_connection_max) {
     return absl::OkStatus();
   }
@@ -219,7 +222,7 @@ absl::Status Connection::CheckOperations() const {
                     "LIMIT_EXCEEDED", {{"limit", "operations_per_connection_max"}});
 }
 
-absl::Status Connection::OpenCapture(std::uint64_t id, const std::string& guest) {
+absl::Status ReaderConnection::OpenCapture(std::uint64_t id, const std::string& guest) {
   SF_RETURN_IF_ERROR(CheckOperations());
   captures_[id] = context_.directory.RequestCapture(
       guest, [completions = context_.completions, connection = number_,
@@ -229,7 +232,7 @@ absl::Status Connection::OpenCapture(std::uint64_t id, const std::string& guest)
   return absl::OkStatus();
 }
 
-absl::Status Connection::OpenWatch(std::uint64_t id, const local::v1::Watch& request) {
+absl::Status ReaderConnection::OpenWatch(std::uint64_t id, const local::v1::Watch& request) {
   SF_RETURN_IF_ERROR(CheckOperations());
   SF_ASSIGN_OR_RETURN(WatchCursor cursor, WatchCursor::Begin(context_.directory, request));
   watches_.emplace(id, std::move(cursor));
@@ -237,7 +240,7 @@ absl::Status Connection::OpenWatch(std::uint64_t id, const local::v1::Watch& req
   return absl::OkStatus();
 }
 
-void Connection::Cancel(std::uint64_t id) {
+void ReaderConnection::Cancel(std::uint64_t id) {
   watches_.erase(id);
   if (const auto found = captures_.find(id); found != captures_.end()) {
     const GuestDirectory::CaptureId capture = found->second;
@@ -246,8 +249,8 @@ void Connection::Cancel(std::uint64_t id) {
   }
 }
 
-absl::Status Connection::Complete(std::uint64_t request,
-                                  const absl::StatusOr<SnapshotPtr>& result) {
+absl::Status ReaderConnection::Complete(std::uint64_t request,
+                                        const absl::StatusOr<SnapshotPtr>& result) {
   if (captures_.erase(request) == 0) return absl::OkStatus();
   Reply reply;
   reply.set_id(request);
@@ -259,7 +262,7 @@ absl::Status Connection::Complete(std::uint64_t request,
   return Send(reply, OutgoingFrame{});
 }
 
-absl::Status Connection::FeedWatches() {
+absl::Status ReaderConnection::FeedWatches() {
   // Ends when a whole round told nothing, or the output has no room for more.
   std::size_t idle = 0;
   while (watches_behind_ && sender_.bytes() < kWatchOutputBytes) {
@@ -282,7 +285,7 @@ absl::Status Connection::FeedWatches() {
   return absl::OkStatus();
 }
 
-absl::Status Connection::Send(const Reply& reply, OutgoingFrame frame) {
+absl::Status ReaderConnection::Send(const Reply& reply, OutgoingFrame frame) {
   auto encoded = EncodeFrame(reply, kReplyBytesMax);
   if (!encoded.ok()) {
     Reply refusal;
@@ -303,9 +306,9 @@ absl::Status Connection::Send(const Reply& reply, OutgoingFrame frame) {
   return absl::OkStatus();
 }
 
-absl::Status Connection::Flush() { return sender_.Flush(socket_.get()); }
+absl::Status ReaderConnection::Flush() { return sender_.Flush(socket_.get()); }
 
-void Connection::SayGoodbye(const absl::Status& why) {
+void ReaderConnection::SayGoodbye(const absl::Status& why) {
   if (sender_.bytes() > kWatchOutputBytes) return;
   Reply reply;
   *reply.mutable_error() = ToWire(why);

@@ -34,12 +34,12 @@ struct ConnectionContext {
   std::function<void(local::v1::Stats&)> fill_stats;
 };
 
-class Connection {
+class ReaderConnection {
  public:
-  Connection(const ConnectionContext& context, std::uint64_t number, UniqueFd socket);
-  ~Connection();
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
+  ReaderConnection(const ConnectionContext& context, std::uint64_t number, UniqueFd socket);
+  ~ReaderConnection();
+  ReaderConnection(const ReaderConnection&) = delete;
+  ReaderConnection& operator=(const ReaderConnection&) = delete;
 
   int socket() const { return socket_.get(); }
 

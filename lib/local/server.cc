@@ -74,7 +74,7 @@ class PollServer final : public LocalServer {
   }
 
  private:
-  using Connections = std::map<std::uint64_t, std::unique_ptr<Connection>>;
+  using Connections = std::map<std::uint64_t, std::unique_ptr<ReaderConnection>>;
 
   // Until something happens, or the next tick is due.
   void Wait(std::chrono::steady_clock::time_point next_tick) {
@@ -126,7 +126,7 @@ class PollServer final : public LocalServer {
         return;
       }
       const std::uint64_t number = next_connection_++;
-      auto connection = std::make_unique<Connection>(context_, number, *std::move(socket));
+      auto connection = std::make_unique<ReaderConnection>(context_, number, *std::move(socket));
       if (connections_.size() >= options_.connections_max) {
         const absl::Status refusal = WithReason(
             absl::ResourceExhaustedError(fmt::format(
@@ -142,7 +142,7 @@ class PollServer final : public LocalServer {
 
   void EndImpatient() {
     const std::uint64_t now_ns = clock_.MonotonicNs();
-    ForEach([now_ns](Connection& connection) { return connection.CheckPatience(now_ns); });
+    ForEach([now_ns](ReaderConnection& connection) { return connection.CheckPatience(now_ns); });
   }
 
   // Pins end in time also when nobody captures: their slots are somebody else's by then.
@@ -156,13 +156,13 @@ class PollServer final : public LocalServer {
   }
 
   void FeedAndFlush() {
-    ForEach([](Connection& connection) {
+    ForEach([](ReaderConnection& connection) {
       SF_RETURN_IF_ERROR(connection.FeedWatches());
       return connection.Flush();
     });
   }
 
-  void ForEach(const std::function<absl::Status(Connection&)>& action) {
+  void ForEach(const std::function<absl::Status(ReaderConnection&)>& action) {
     for (auto it = connections_.begin(); it != connections_.end();) {
       const auto next = std::next(it);
       EndUnlessOk(it, action(*it->second));
