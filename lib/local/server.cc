@@ -16,8 +16,8 @@
 
 #include "base/reason.h"
 #include "base/status.h"
-#include "local/connection.h"
 #include "local/listener.h"
+#include "local/reader_connection.h"
 
 namespace stillframe {
 namespace {

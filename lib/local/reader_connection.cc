@@ -1,4 +1,4 @@
-#include "local/connection.h"
+#include "local/reader_connection.h"
 
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
