@@ -15,8 +15,9 @@ StreamWarden::Ticket::Ticket(std::shared_ptr<StreamWarden> warden, Stream& strea
 StreamWarden::Ticket::~Ticket() { warden_->Remove(id_); }
 
 void StreamWarden::Ticket::Arm() {
+  // Releases the stream as it is now to the warden's thread, which may call it from here on.
   deadline_ns_->store(warden_->clock_.MonotonicNs() + warden_->stall_ns_max_,
-                      std::memory_order_relaxed);
+                      std::memory_order_release);
 }
 
 void StreamWarden::Ticket::Disarm() { deadline_ns_->store(0, std::memory_order_relaxed); }
@@ -69,7 +70,7 @@ void StreamWarden::Call(StreamId id, Stream& stream, void (Stream::*member)()) {
 void StreamWarden::CancelStalled(std::uint64_t now_ns) {
   std::vector<StreamId> stalled;
   for (const auto& [id, entry] : streams_) {
-    const std::uint64_t deadline_ns = entry.deadline_ns->load(std::memory_order_relaxed);
+    const std::uint64_t deadline_ns = entry.deadline_ns->load(std::memory_order_acquire);
     if (deadline_ns != 0 && deadline_ns <= now_ns) stalled.push_back(id);
   }
   for (const StreamId id : stalled) {

@@ -6,6 +6,7 @@
 
 #include <sys/mman.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 #include <functional>
@@ -51,7 +52,7 @@ class FakeMachine {
   std::vector<std::byte> Copy() const { return {ram_, ram_ + (pages_ << kPageShift)}; }
 
   bool paused = false;
-  bool gone = false;
+  std::atomic<bool> gone = false;  // tests pull it away under a running worker
   std::uint64_t boot = 1;
   std::uint64_t pauses = 0;
   std::uint64_t resumes = 0;
