@@ -26,7 +26,7 @@ void CaptureCall::End(absl::StatusOr<v1::Snapshot> result) {
     if (ended_) return;
     ended_ = true;
   }
-  if (result.ok()) *response_->mutable_snapshot() = *std::move(result);
+  if (result.ok()) *response_->mutable_snapshot() = std::move(*result);
   Finish(ToGrpc(result.status()));
 }
 

@@ -47,7 +47,7 @@ grpc::ServerUnaryReactor* GuestService::GetGuest(grpc::CallbackServerContext* ca
                                                  const v1::GetGuestRequest* request,
                                                  v1::GetGuestResponse* response) {
   absl::StatusOr<v1::Guest> guest = context_.link.GetGuest(request->guest());
-  if (guest.ok()) *response->mutable_guest() = *std::move(guest);
+  if (guest.ok()) *response->mutable_guest() = std::move(*guest);
   return Answered(call, guest.status());
 }
 

@@ -39,7 +39,7 @@ grpc::ServerUnaryReactor* PinService::CreatePin(grpc::CallbackServerContext* cal
     return context_.pins.Add(std::move(snapshot), request->ttl_ms(), call->peer());
   };
   absl::StatusOr<v1::Pin> pin = create();
-  if (pin.ok()) *response->mutable_pin() = *std::move(pin);
+  if (pin.ok()) *response->mutable_pin() = std::move(*pin);
   return Answered(call, pin.status());
 }
 
@@ -47,7 +47,7 @@ grpc::ServerUnaryReactor* PinService::RenewPin(grpc::CallbackServerContext* call
                                                const v1::RenewPinRequest* request,
                                                v1::RenewPinResponse* response) {
   absl::StatusOr<v1::Pin> pin = context_.pins.Renew(request->id(), request->ttl_ms());
-  if (pin.ok()) *response->mutable_pin() = *std::move(pin);
+  if (pin.ok()) *response->mutable_pin() = std::move(*pin);
   return Answered(call, pin.status());
 }
 

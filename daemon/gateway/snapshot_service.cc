@@ -80,7 +80,7 @@ grpc::ServerUnaryReactor* SnapshotService::GetSnapshot(grpc::CallbackServerConte
     return client->GetSnapshot(request->snapshot());
   };
   absl::StatusOr<v1::Snapshot> snapshot = get();
-  if (snapshot.ok()) *response->mutable_snapshot() = *std::move(snapshot);
+  if (snapshot.ok()) *response->mutable_snapshot() = std::move(*snapshot);
   return Answered(call, snapshot.status());
 }
 

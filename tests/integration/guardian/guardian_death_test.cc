@@ -14,8 +14,8 @@ TEST_F(GuardianDeathTest, AnotherIsStartedAndKnowsTheGuests) {
   ASSERT_EQ(daemon->Ask("arm 0 60000"), "OK");
   daemon->KillGuardian();
   EXPECT_TRUE(daemon->GuardianEnds());
-  ASSERT_TRUE(Eventually(
-      [&] { return daemon->Ask("stats") == "0 1" && daemon->FindGuardian() > 0; }));
+  ASSERT_TRUE(
+      Eventually([&] { return daemon->Ask("stats") == "0 1" && daemon->FindGuardian() > 0; }));
   EXPECT_EQ(Resumes(0), 0u) << "the pause goes on";
   daemon->Kill();
   EXPECT_TRUE(daemon->GuardianEnds());
