@@ -10,6 +10,13 @@
 namespace stillframe {
 namespace {
 
+// The sanitizers' shadow memory is faulted in when it is first touched, in the window too.
+#if defined(__SANITIZE_ADDRESS__) || defined(_GLIBCXX_TSAN)
+constexpr bool kCountsFaults = false;
+#else
+constexpr bool kCountsFaults = true;
+#endif
+
 TEST(CapturerTest, TheFirstGenerationIsAWholeCopyWithZeroPagesFolded) {
   CaptureBench bench(64);
   for (std::uint64_t page = 0; page < 32; ++page) bench.machine.Write(Gfn{page}, page + 1);
@@ -165,7 +172,7 @@ TEST(CapturerTest, ArenaStaysFlatOverManyGenerations) {
     const auto snapshot = bench.Capture();
     ASSERT_TRUE(snapshot.ok()) << snapshot.status();
     ASSERT_LE(bench.store->arena().bytes_used(), (1000 + 3 * 10) * kPageBytes);
-    if (generation > 0) {
+    if (kCountsFaults && generation > 0) {
       ASSERT_EQ((*snapshot)->metadata.window_page_faults, 0u) << generation;
     }
   }
