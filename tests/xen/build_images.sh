@@ -1,13 +1,15 @@
 #!/usr/bin/env bash
 # Builds what the emulated machine boots from, in DIRECTORY/images: xen, vmlinux-dom0, dom0.cpio.
 #   build_images.sh DIRECTORY TINY_GUEST LINUX_KERNEL LINUX_INITRD
-# DIRECTORY holds what fetch.sh made. LINUX_KERNEL may be missing: then only the tiny guest is there.
+# DIRECTORY holds what fetch.sh made; if that is nothing, so is this. LINUX_KERNEL may be missing: then only the tiny guest is there.
 set -euo pipefail
 here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 readonly here directory=$1 tiny_guest=$2 linux_kernel=$3 linux_initrd=$4
 readonly packages=$directory/root images=$directory/images dom0=$directory/dom0
 readonly tools=usr/lib/xen-4.17/bin
 PATH=$PATH:/usr/sbin:/sbin
+
+if [[ ! -e $directory/fetched ]]; then exit 0; fi
 
 mkdir -p "$images"
 kernel=("$packages"/boot/vmlinuz-*)

@@ -2,6 +2,7 @@
 # Fetches the Debian packages that only the emulated machine needs and unpacks them; installs none.
 #   fetch.sh DIRECTORY
 # Makes DIRECTORY/root, one tree with the files of all packages. Succeeds at once when it is there.
+# Without a package mirror it says so, makes nothing and succeeds: tests then skip with that reason.
 set -euo pipefail
 directory=$1
 readonly series=4.17  # bookworm's Xen
@@ -15,7 +16,7 @@ kernel=$(apt-cache depends linux-image-amd64 2>/dev/null |
   sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
 if [[ -z $kernel ]]; then
   complain "apt knows no linux-image-amd64: run apt-get update"
-  exit 1
+  exit 0
 fi
 packages=("xen-hypervisor-$series-amd64" "xen-utils-$series" xenstore-utils "$kernel")
 
@@ -27,7 +28,7 @@ for package in "${packages[@]}"; do
   if ! compgen -G "${package}_*.deb" >/dev/null &&
     ! apt-get -q -o APT::Sandbox::User=root download "$package" >fetch.log 2>&1; then
     complain "cannot download $package: $(tail -n 1 fetch.log); run apt-get update"
-    exit 1
+    exit 0
   fi
 done
 

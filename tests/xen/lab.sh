@@ -32,6 +32,13 @@ die() { printf 'xen-lab: %s\n' "$*" >&2; exit 125; }
 
 qemu_pid() { cat "$run/qemu.pid" 2>/dev/null; }
 is_up() { [[ -e $run/qemu.pid ]] && kill -0 "$(qemu_pid)" 2>/dev/null; }
+# 77 is what ctest takes for "skipped".
+need_images() {
+  if [[ ! -e $images/dom0.cpio ]]; then
+    echo "xen-lab: no images in $images: build the target xen_lab_images" >&2
+    exit 77
+  fi
+}
 need_up() { is_up || die "not up: './dev xen-lab up' first"; }
 
 # QEMU 7.2's qemu64 with these flags runs PV dom0 and PV and PVH guests; the EPYC models and later
@@ -76,7 +83,7 @@ up() {
     *) die "up takes --owned or nothing, not '$1'" ;;
   esac
   is_up && die "already up, as process $(qemu_pid)"
-  [[ -e $images/dom0.cpio ]] || die "no images in $images: build the target xen_lab_images"
+  need_images
   rm -rf "$run"
   mkdir -p "$run/share"
   # Their paths must stay below 108 bytes, wherever the build directory lies.
@@ -143,6 +150,7 @@ port() {
 }
 
 deploy() {
+  need_images
   need_up
   local program file project=$run/share/project
   rm -rf "$project"

@@ -82,9 +82,9 @@ TEST_F(XenLabTest, AMonitorOnTheHostReadsSnapshotsTakenInDom0) {
   ASSERT_TRUE(target.ok()) << target.status();
 
   const TempDirectory directory;
-  auto verify = ChildProcess::Start(
-      {STILLFRAME_CLI, "--target", *target, "verify", "lab", "--count", "20"},
-      directory.path() + "/verify.log");
+  auto verify =
+      ChildProcess::Start({STILLFRAME_CLI, "--target", *target, "verify", "lab", "--count", "20"},
+                          directory.path() + "/verify.log");
   ASSERT_TRUE(verify.ok()) << verify.status();
   EXPECT_EQ((*verify)->Wait(), 0) << (*verify)->Log() << Dom0("tail -n 5 /tmp/stack/*.log");
   Dom0("kill $(cat /tmp/stack/pids); rm -rf /tmp/stack");
