@@ -89,7 +89,7 @@ up() {
   # Their paths must stay below 108 bytes, wherever the build directory lies.
   sockets=$(mktemp -d -t xen-lab-XXXXXX)
   ln -s "$sockets" "$run/sockets"
-  (start_qemu)
+  (start_qemu) || { down; exit 125; }
   if [[ -n $owner ]]; then watch_owner "$owner"; fi
   "$here/dom0.py" ports "$sockets/monitor" >"$run/ports"
 
@@ -170,7 +170,7 @@ command=${1:-}
 case $command in
   up | down | deploy | port) "$command" "$@" ;;
   run) run_ "$@" ;;
-  guest) run_in_dom0 360 "create_guest ${1:?guest needs a name}" ;;
+  guest) run_in_dom0 220 "create_guest ${1:?guest needs a name}" ;;
   log) cat "$run/serial.log" ;;
   shell) need_up; exec "$here/dom0.py" console "$run/sockets/serial" ;;
   -h | --help | help) usage ;;
