@@ -15,7 +15,7 @@ namespace stillframe::xen_lab {
 namespace {
 
 constexpr int kLabFailed = 125;
-constexpr std::chrono::seconds kCreateTimeout(220);
+constexpr std::chrono::seconds kCreateTimeout(330);
 
 absl::StatusOr<Ran> Lab(std::vector<std::string> arguments) {
   const TempDirectory directory;

@@ -9,7 +9,10 @@ readonly series=4.17  # bookworm's Xen
 
 complain() { printf 'xen-lab: %s\n' "$*" >&2; }
 
-if [[ -e $directory/fetched ]]; then exit 0; fi
+if [[ -e $directory/fetched ]]; then
+  touch "$directory/fetched"
+  exit 0
+fi
 
 # The meta package names the kernel of the day.
 kernel=$(apt-cache depends linux-image-amd64 2>/dev/null |

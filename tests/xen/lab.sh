@@ -170,7 +170,7 @@ command=${1:-}
 case $command in
   up | down | deploy | port) "$command" "$@" ;;
   run) run_ "$@" ;;
-  guest) run_in_dom0 220 "create_guest ${1:?guest needs a name}" ;;
+  guest) run_in_dom0 330 "create_guest ${1:?guest needs a name}" ;;
   log) cat "$run/serial.log" ;;
   shell) need_up; exec "$here/dom0.py" console "$run/sockets/serial" ;;
   -h | --help | help) usage ;;

@@ -67,7 +67,7 @@ period_ms = 500
 generations_max = 32
 TOML
 stillframe-simguest --directory guests --name lab --ram-mib 16 --vcpus 1 --workload torn \
-  --window-pages 256 >simguest.log 2>&1 & echo $! >pids
+  --window-pages 256 --dirty-pages-per-second 4000 >simguest.log 2>&1 & echo $! >pids
 stillframed --config stillframed.toml >stillframed.log 2>&1 & echo $! >>pids
 stillframe-gateway --daemon-socket /tmp/stack/stillframed.sock --listen 127.0.0.1:7443 \
   >gateway.log 2>&1 & echo $! >>pids
