@@ -68,6 +68,9 @@ std::vector<Key> BackendKeys(BackendSettings& backends) {
        "QMP sockets of QEMU guests. A QMP socket serves one client at a time, so give each guest "
        "one that is Stillframe's alone: -qmp unix:/run/qemu/NAME.qmp,server=on,wait=off. An empty "
        "list turns the backend off."},
+      {"xen", BooleanValue{&backends.xen},
+       "Whether the guests of the Xen hypervisor that this dom0 runs on are found: PV, PVH and "
+       "HVM."},
       {"sim_directory",
        TextValue{&backends.sim_directory, TextForm::kAbsolutePath, "the backend is off"},
        "Directory with the control sockets of simulated guests (stillframe-simguest)."},

@@ -30,6 +30,7 @@ struct DaemonSettings {
 
 struct BackendSettings {
   std::vector<std::string> qemu_qmp_globs = {"/run/qemu/*.qmp", "/run/libvirt/qemu/*.qmp"};
+  bool xen = false;
   std::string sim_directory;  // empty: simulated guests are off
 };
 

@@ -59,7 +59,8 @@ std::uint64_t ArenaBytesMax(const StillframedConfig& config) {
 }
 
 BackendOptions BackendsOf(const StillframedConfig& config) {
-  return {config.backends.sim_directory, config.backends.qemu_qmp_globs};
+  return {config.backends.sim_directory, config.backends.qemu_qmp_globs,
+          config.backends.xen ? XenUse::kOn : XenUse::kOff};
 }
 
 LocalServerOptions ServerOptionsOf(const StillframedConfig& config) {

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "guest/backends/xen_backend.h"
 #include "guest/qemu/qemu_hypervisor.h"
 #include "guest/qemu/qemu_resumer.h"
 #include "guest/sim/sim_hypervisor.h"
@@ -19,6 +20,7 @@ std::vector<std::unique_ptr<Hypervisor>> OpenHypervisors(const BackendOptions& o
     qemu.qmp_globs = options.qemu_qmp_globs;
     hypervisors.push_back(std::make_unique<QemuHypervisor>(std::move(qemu)));
   }
+  if (options.xen == XenUse::kOn) hypervisors.push_back(MakeXenHypervisor());
   return hypervisors;
 }
 
@@ -26,6 +28,7 @@ std::vector<std::unique_ptr<GuestResumer>> OpenResumers() {
   std::vector<std::unique_ptr<GuestResumer>> resumers;
   resumers.push_back(std::make_unique<SimResumer>());
   resumers.push_back(std::make_unique<QemuResumer>());
+  AddXenResumer(resumers);
   return resumers;
 }
 

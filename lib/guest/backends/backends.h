@@ -12,12 +12,17 @@
 
 namespace stillframe {
 
+enum class XenUse { kOff, kOn };
+
 struct BackendOptions {
   // Directory where simulated guests put their control sockets; empty: backend off.
   std::string sim_directory;
 
   // Globs of QMP sockets, such as "/run/qemu/*.qmp"; empty: backend off.
   std::vector<std::string> qemu_qmp_globs;
+
+  // The Xen that this host's dom0 runs on.
+  XenUse xen = XenUse::kOff;
 };
 
 // One hypervisor per backend that `options` turns on.

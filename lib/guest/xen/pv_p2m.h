@@ -1,0 +1,44 @@
+// A PV guest's own table from frame number (pfn) to machine frame, as it publishes it for saving:
+//
+//   shared_info.arch.pfn_to_mfn_frame_list_list -> frame of up to 512 machine frames, each
+//   -> frame of 512 machine frames, each -> frame of 512 entries of the table.
+//
+// Written by the guest: hostile. Xen maps nothing but the domain's own pages, whatever it says.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace stillframe {
+
+inline constexpr std::uint64_t kNoMachineFrame = ~std::uint64_t{0};
+
+// Copies the domain's page at machine frame `mfn` out.
+using MachinePageReader =
+    std::function<absl::Status(std::uint64_t mfn, std::span<std::uint64_t, 512>)>;
+
+struct P2mAnchor {
+  std::uint64_t frame_list_list = 0;
+  std::uint64_t pfns = 0;  // shared_info.arch.max_pfn
+
+  friend bool operator==(const P2mAnchor&, const P2mAnchor&) = default;
+};
+
+// The machine frames that hold the table, in order. UNAVAILABLE: the guest has not set it up yet.
+// FAILED_PRECONDITION: the anchor is impossible, or promises more than `pfns_max` entries.
+absl::StatusOr<std::vector<std::uint64_t>> FindP2mPages(const P2mAnchor& anchor,
+                                                        std::uint64_t pfns_max,
+                                                        const MachinePageReader& read);
+
+// An entry of the table: the machine frame, or kNoMachineFrame when the guest owns none there.
+constexpr std::uint64_t MachineFrameOf(std::uint64_t entry) {
+  // Bit 63 marks another domain's page, bit 62 an identity mapping of a device; all ones, nothing.
+  return entry >> 62 != 0 ? kNoMachineFrame : entry;
+}
+
+}  // namespace stillframe
