@@ -7,9 +7,7 @@
 
 #include <atomic>
 #include <chrono>
-#include <thread>
 
-#include "base/mutex.h"
 #include "base/status.h"
 #include "capture/fleet.h"
 #include "guardian/guardian_client.h"
@@ -17,6 +15,7 @@
 #include "guest/backends/backends.h"
 #include "local/server.h"
 #include "service/service_notifier.h"
+#include "stillframed/discovery_thread.h"
 #include "stillframed/fleet_directory.h"
 
 namespace stillframe {
@@ -73,39 +72,6 @@ LocalServerOptions ServerOptionsOf(const StillframedConfig& config) {
   options.pin_ttl_ms_max = config.daemon.pin_ttl_ms_max;
   return options;
 }
-
-// Calls Discover every period on a thread of its own: listing guests may take a while.
-class DiscoveryThread {
- public:
-  DiscoveryThread(Fleet& fleet, std::chrono::milliseconds period)
-      : fleet_(fleet), period_(period), thread_([this] { Run(); }) {}
-
-  ~DiscoveryThread() {
-    {
-      MutexLock lock(mu_);
-      stopping_ = true;
-    }
-    wake_.NotifyAll();
-    thread_.join();
-  }
-
- private:
-  void Run() {
-    for (;;) {
-      fleet_.Discover();
-      MutexLock lock(mu_);
-      if (!stopping_) wake_.WaitFor(mu_, period_);
-      if (stopping_) return;
-    }
-  }
-
-  Fleet& fleet_;
-  const std::chrono::milliseconds period_;
-  Mutex mu_;
-  CondVar wake_;
-  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
-  std::thread thread_;
-};
 
 std::vector<RecoveredPause> RecoverAndReport(PauseLedger& ledger, const ResumerList& resumers) {
   auto recovered = RecoverLeftovers(ledger, resumers);

@@ -1,6 +1,7 @@
 #include "capture/fleet.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -10,6 +11,14 @@
 #include "base/status.h"
 
 namespace stillframe {
+namespace {
+
+bool IsReadable(int fd) {
+  pollfd event{fd, POLLIN, 0};
+  return fd >= 0 && poll(&event, 1, 0) > 0;
+}
+
+}  // namespace
 
 Fleet::Fleet(std::vector<std::unique_ptr<Hypervisor>> hypervisors, WorkerContext context,
              std::function<GuestPolicy(const GuestIdentity&)> policy_for)
@@ -23,6 +32,7 @@ void Fleet::Discover() {
   std::set<GuestId> seen;
   std::set<Backend> unlisted;
   for (const auto& hypervisor : hypervisors_) {
+    const bool told = IsReadable(hypervisor->change_fd());
     const auto listings = hypervisor->List();
     if (!listings.ok()) {
       spdlog::warn("list guests of {}: {}", NameOf(hypervisor->backend()),
@@ -36,7 +46,7 @@ void Fleet::Discover() {
                      NameOf(listing.identity.backend));
         continue;
       }
-      Admit(*hypervisor, listing);
+      Admit(*hypervisor, listing, told);
     }
   }
   auto dropped = DropMissing(seen, unlisted);
@@ -68,14 +78,25 @@ std::vector<std::shared_ptr<Worker>> Fleet::DropMissing(const std::set<GuestId>&
   return dropped;
 }
 
-void Fleet::Admit(Hypervisor& hypervisor, const GuestListing& listing) {
+std::vector<int> Fleet::change_fds() const {
+  std::vector<int> fds;
+  for (const auto& hypervisor : hypervisors_) {
+    if (const int fd = hypervisor->change_fd(); fd >= 0) fds.push_back(fd);
+  }
+  return fds;
+}
+
+void Fleet::Admit(Hypervisor& hypervisor, const GuestListing& listing, bool told) {
   std::shared_ptr<Worker> finished;
   {
     MutexLock lock(mu_);
     Member& member = members_[listing.identity.id];
     member.identity = listing.identity;
     member.state = listing.state;
-    if (member.worker != nullptr && !member.worker->finished()) return;
+    if (member.worker != nullptr && !member.worker->finished()) {
+      if (told) member.worker->LookAgain();
+      return;
+    }
     finished = std::move(member.worker);
     member.worker = nullptr;
     member.unreadable = listing.readable;

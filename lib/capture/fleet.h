@@ -29,6 +29,10 @@ class Fleet {
   // Lists all guests, starts workers for new ones and drops those whose guest is gone.
   void Discover() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Readable when it is worth calling Discover now; of backends that tell. Borrowed, valid until
+  // the next Discover.
+  std::vector<int> change_fds() const;
+
   // One guest as last discovered. `worker` is null when it cannot be captured: `unreadable` says
   // why and what to change.
   struct Member {
@@ -49,7 +53,8 @@ class Fleet {
   std::vector<std::shared_ptr<Worker>> DropMissing(const std::set<GuestId>& seen,
                                                    const std::set<Backend>& unlisted)
       ABSL_LOCKS_EXCLUDED(mu_);
-  void Admit(Hypervisor& hypervisor, const GuestListing& listing) ABSL_LOCKS_EXCLUDED(mu_);
+  void Admit(Hypervisor& hypervisor, const GuestListing& listing, bool told)
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   const std::vector<std::unique_ptr<Hypervisor>> hypervisors_;
   const WorkerContext context_;

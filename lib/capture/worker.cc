@@ -90,6 +90,14 @@ void Worker::Cancel(RequestId id) {
   if (done) done(absl::CancelledError("the capture was withdrawn"));
 }
 
+void Worker::LookAgain() {
+  {
+    MutexLock lock(mu_);
+    look_again_ = true;
+  }
+  wake_.NotifyAll();
+}
+
 std::shared_ptr<SnapshotStore> Worker::store() const {
   MutexLock lock(mu_);
   return store_;
@@ -100,36 +108,42 @@ WorkerStatus Worker::status() const {
   return status_;
 }
 
-bool Worker::WaitUntilDue(std::uint64_t due_ns) {
+Worker::Wake Worker::WaitUntilDue(std::uint64_t due_ns) {
   MutexLock lock(mu_);
   for (;;) {
-    if (stopping_) return false;
+    if (stopping_) return Wake::kStop;
     const std::uint64_t now_ns = context_.clock.MonotonicNs();
     last_progress_ns_ = now_ns;
     if (!waiting_.empty() || now_ns >= due_ns) break;
+    if (std::exchange(look_again_, false)) return Wake::kLook;
     wake_.WaitFor(mu_, std::chrono::nanoseconds(std::min(due_ns - now_ns, kIdleNsMax)));
   }
   // Requests that came while the last capture ran are all served by this one.
   served_ = std::exchange(waiting_, {});
   periodic_capture_runs_ = served_.empty();
+  look_again_ = false;
   cancel_capture_ = false;
-  return true;
+  return Wake::kCapture;
+}
+
+// The epoch begins, and readers learn the guest's shape, before a capture is asked for.
+absl::Status Worker::Look() {
+  SF_ASSIGN_OR_RETURN(const auto view, guest_->Refresh());
+  if (capturer_ == nullptr || view->boot != boot_) return BeginEpoch(*view);
+  return absl::OkStatus();
 }
 
 void Worker::Run() {
   const std::uint64_t period_ns = policy_.period_ms * kNsPerMs;
   std::uint64_t due_ns = period_ns > 0 ? context_.clock.MonotonicNs() : ~std::uint64_t{0};
 
-  // The epoch begins, and readers learn the guest's shape, before the first capture is asked for.
-  absl::Status known = absl::OkStatus();
-  if (auto view = guest_->Refresh(); view.ok()) {
-    known = BeginEpoch(**view);
-  } else {
-    known = view.status();
-  }
-  if (!known.ok()) Record(known);
-
-  while (WaitUntilDue(due_ns)) {
+  if (const absl::Status looked = Look(); !looked.ok()) Record(looked);
+  for (Wake wake; (wake = WaitUntilDue(due_ns)) != Wake::kStop;) {
+    if (wake == Wake::kLook) {
+      const absl::Status looked = Look();
+      if (absl::IsNotFound(looked)) return Leave(looked);
+      continue;
+    }
     const std::uint64_t begin_ns = context_.clock.MonotonicNs();
     CaptureTrigger trigger;
     {
@@ -245,6 +259,7 @@ void Worker::Leave(const absl::Status& reason) {
     waiting = std::exchange(waiting_, {});
   }
   guard_.reset();
+  capturer_.reset();  // it holds the guest's memory
   Complete(std::move(waiting), reason);
   if (absl::IsNotFound(reason)) {
     spdlog::info("guest {} is gone", identity_.name);

@@ -70,6 +70,10 @@ class Worker {
   // waits for and no period asked for is withdrawn.
   void Cancel(RequestId id) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Asks for a look at the guest between captures, so that one that rebooted gets its new epoch,
+  // and memory of what is gone is let go of, without waiting for the next capture.
+  void LookAgain() ABSL_LOCKS_EXCLUDED(mu_);
+
   // The current epoch's; null before the first Refresh succeeded.
   std::shared_ptr<SnapshotStore> store() const ABSL_LOCKS_EXCLUDED(mu_);
   WorkerStatus status() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -81,8 +85,11 @@ class Worker {
   std::uint64_t last_progress_ns() const { return last_progress_ns_.load(); }
 
  private:
+  enum class Wake : std::uint8_t { kStop, kLook, kCapture };
+
   void Run();
-  bool WaitUntilDue(std::uint64_t due_ns) ABSL_LOCKS_EXCLUDED(mu_);
+  Wake WaitUntilDue(std::uint64_t due_ns) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Look();
   absl::StatusOr<SnapshotPtr> CaptureOnce(CaptureTrigger trigger);
   absl::Status BeginEpoch(const GuestView& view) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status RefreshGuard();
@@ -109,6 +116,7 @@ class Worker {
   mutable Mutex mu_;
   CondVar wake_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  bool look_again_ ABSL_GUARDED_BY(mu_) = false;
   RequestId next_request_ ABSL_GUARDED_BY(mu_) = 1;
   std::map<RequestId, Done> waiting_ ABSL_GUARDED_BY(mu_);  // for the next capture
   std::map<RequestId, Done> served_ ABSL_GUARDED_BY(mu_);   // by the one that runs

@@ -29,6 +29,10 @@ class Hypervisor {
   // Every guest that is there now. Cheap: called every second or so.
   virtual absl::StatusOr<std::vector<GuestListing>> List() = 0;
 
+  // Readable when guests came or went since the last List, so that it is worth calling now; -1: the
+  // backend does not tell. Borrowed, valid until the next List.
+  virtual int change_fd() const { return -1; }
+
   // NOT_FOUND: no such guest now. FAILED_PRECONDITION: it is there, but cannot be read; the
   // message says what to change.
   virtual absl::StatusOr<std::unique_ptr<Guest>> Open(const GuestId& id) = 0;

@@ -1,9 +1,11 @@
 #include "capture/fleet.h"
 
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 
 #include <future>
 
+#include "support/eventually.h"
 #include "support/fake_guest.h"
 
 namespace stillframe {
@@ -22,7 +24,10 @@ class FakeHypervisor final : public Hypervisor {
     return std::make_unique<FakeGuest>(machine);
   }
 
+  int change_fd() const override { return change.get(); }
+
   FakeMachine machine{16};
+  UniqueFd change;  // an eventfd where the backend tells of changes
   bool present = true;
   absl::Status readable;
   absl::Status list_status;
@@ -54,6 +59,19 @@ TEST_F(FleetTest, StartsOneWorkerForAGuestAndKeepsIt) {
   ASSERT_NE(worker, nullptr);
   fleet_->Discover();
   EXPECT_EQ(fleet_->Members()[0].worker, worker);
+}
+
+TEST_F(FleetTest, ARebootThatTheBackendTellsOfBeginsAnEpochWithoutACapture) {
+  fleet_->Discover();
+  const auto worker = fleet_->Members()[0].worker;
+  ASSERT_TRUE(Eventually([&] { return worker->store() != nullptr; }));
+  const auto before = worker->store();
+  EXPECT_TRUE(fleet_->change_fds().empty());
+  hypervisor_->change = UniqueFd(eventfd(1, EFD_CLOEXEC));
+  EXPECT_EQ(fleet_->change_fds().size(), 1u);
+  hypervisor_->machine.boot = 2;
+  fleet_->Discover();
+  EXPECT_TRUE(Eventually([&] { return worker->store() != before; }));
 }
 
 TEST_F(FleetTest, AnUnreadableGuestIsListedWithTheReason) {
