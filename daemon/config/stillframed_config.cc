@@ -74,6 +74,9 @@ std::vector<Key> BackendKeys(BackendSettings& backends) {
        "When model-specific registers such as LSTAR are read: never, in the first captures of a "
        "boot, or in every capture. QEMU gives them by its device state only, which makes a pause "
        "some 10 ms longer. Registers that were not read are absent from the snapshot."},
+      {"xen", ChoiceOf(&backends.xen, {"never", "auto", "always"}),
+       "Whether the guests of the Xen that this dom0 runs on are found: never, always, or auto: "
+       "where this host is a Xen dom0."},
       {"sim_directory",
        TextValue{&backends.sim_directory, TextForm::kAbsolutePath, "the backend is off"},
        "Directory with the control sockets of simulated guests (stillframe-simguest)."},

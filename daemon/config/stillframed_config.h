@@ -32,6 +32,7 @@ struct DaemonSettings {
 struct BackendSettings {
   std::vector<std::string> qemu_qmp_globs = {"/run/qemu/*.qmp", "/run/libvirt/qemu/*.qmp"};
   QemuMsrs qemu_msrs = QemuMsrs::kOnce;
+  XenUse xen = XenUse::kAuto;
   std::string sim_directory;  // empty: simulated guests are off
 };
 

@@ -58,7 +58,8 @@ std::uint64_t ArenaBytesMax(const StillframedConfig& config) {
 }
 
 BackendOptions BackendsOf(const StillframedConfig& config) {
-  return {config.backends.sim_directory, config.backends.qemu_qmp_globs, config.backends.qemu_msrs};
+  return {config.backends.sim_directory, config.backends.qemu_qmp_globs, config.backends.qemu_msrs,
+          config.backends.xen};
 }
 
 LocalServerOptions ServerOptionsOf(const StillframedConfig& config) {

@@ -15,6 +15,9 @@ namespace stillframe {
 // When the model-specific registers of QEMU guests are read (guest/qemu/qemu_options.h: the cost).
 enum class QemuMsrs { kNever, kOnce, kAlways };
 
+// Whether the Xen that this host's dom0 runs on is asked for guests; kAuto: where this is a dom0.
+enum class XenUse { kNever, kAuto, kAlways };
+
 struct BackendOptions {
   // Directory where simulated guests put their control sockets; empty: backend off.
   std::string sim_directory;
@@ -23,6 +26,7 @@ struct BackendOptions {
   std::vector<std::string> qemu_qmp_globs;
 
   QemuMsrs qemu_msrs = QemuMsrs::kOnce;
+  XenUse xen = XenUse::kNever;
 };
 
 // One hypervisor per backend that `options` turns on.

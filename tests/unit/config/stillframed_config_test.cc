@@ -26,6 +26,7 @@ TEST(StillframedConfigTest, EmptyFileGivesTheDefaults) {
   EXPECT_EQ(config->daemon.socket_mode, 0660u);
   EXPECT_EQ(config->daemon.pin_ttl_ms_max, 600'000u);
   EXPECT_EQ(config->backends.sim_directory, "");
+  EXPECT_EQ(config->backends.xen, XenUse::kAuto);
   EXPECT_TRUE(config->guests.defaults.capture);
   EXPECT_EQ(config->guests.defaults.policy.period_ms, 1000u);
   EXPECT_TRUE(config->guests.rules.empty());
@@ -42,6 +43,7 @@ arena_bytes_max = 1_073_741_824
 pin_age_ms_max = 5000
 [backends]
 qemu_qmp_globs = []
+xen = "never"
 sim_directory = "/tmp/sim"
 [defaults]
 capture = false
@@ -56,6 +58,7 @@ period_ms = 0
   EXPECT_EQ(config->daemon.arena_bytes_max, std::uint64_t{1} << 30);
   EXPECT_TRUE(config->backends.qemu_qmp_globs.empty());
   EXPECT_EQ(config->backends.sim_directory, "/tmp/sim");
+  EXPECT_EQ(config->backends.xen, XenUse::kNever);
   EXPECT_FALSE(config->guests.defaults.capture);
   EXPECT_EQ(config->guests.defaults.policy.period_ms, 0u);
   EXPECT_EQ(config->guests.defaults.policy.pin_age_ms_max, 5000u);
@@ -105,8 +108,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "stillframed.toml:2: daemon.sokcet: unknown key; did you mean socket?"},
         BadFile{"[backends]\nxyzzy = 1\n",
                 "stillframed.toml:2: backends.xyzzy: unknown key; known here: qemu_qmp_globs, "
-                "qemu_msrs, "
-                "sim_directory"},
+                "qemu_msrs, xen, sim_directory"},
         BadFile{"[deamon]\n", "stillframed.toml:1: deamon: unknown section; did you mean daemon?"},
         BadFile{"[daemon]\nconnections_max = \"64\"\n",
                 "stillframed.toml:2: daemon.connections_max: expected a whole number, found "
