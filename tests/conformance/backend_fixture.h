@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <ostream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,12 @@ class BackendFixture {
   virtual absl::Status CheckRegisters(const std::vector<VcpuState>& vcpus,
                                       const GuestView& view) = 0;
 
+  // Whether a page with these bytes is one that the hypervisor itself writes, in a pause too.
+  virtual bool IsWrittenByHypervisor(std::span<const std::byte, kPageBytes> page) const {
+    static_cast<void>(page);
+    return false;
+  }
+
   // Whether the guest's vCPUs run now, asked by another way than the one under test.
   virtual absl::StatusOr<RunState> ObservedState() = 0;
 
@@ -65,6 +72,10 @@ class BackendFixture {
   virtual absl::Status OperatorResume() = 0;
   virtual absl::Status Reboot() = 0;  // returns when the workload runs again
   virtual absl::Status Die() = 0;     // at once, as by SIGKILL; returns when it is gone
+
+  // Whether memory that went since the last Refresh ends a fetch of dirty pages with ABORTED. Xen
+  // keeps what is mapped, so that a capture still finds the last bytes, and the next Refresh tells.
+  virtual bool TellsBalloonsInThePause() const { return true; }
 
   // Takes some RAM that the workload does not use away from the guest; returns which.
   virtual absl::StatusOr<GfnRange> BalloonOut() = 0;

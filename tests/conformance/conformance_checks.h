@@ -48,12 +48,15 @@ inline Copy CopyMemory(Guest& guest, const GuestView& view) {
   return copy;
 }
 
-inline std::vector<Gfn> Changed(const Copy& before, const Copy& after) {
+// The frames whose bytes differ, but for those that the backend's hypervisor writes.
+inline std::vector<Gfn> Changed(const Copy& before, const Copy& after,
+                                const BackendFixture& backend) {
   static const Page kZero{};
   std::vector<Gfn> changed;
   for (const auto& [gfn, page] : after) {
     const auto old = before.find(gfn);
-    if (page != (old == before.end() ? kZero : old->second)) changed.push_back(gfn);
+    if (page == (old == before.end() ? kZero : old->second)) continue;
+    if (!backend.IsWrittenByHypervisor(page)) changed.push_back(gfn);
   }
   for (const auto& [gfn, page] : before) {
     if (!after.contains(gfn) && page != kZero) changed.push_back(gfn);

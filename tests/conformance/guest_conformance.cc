@@ -76,9 +76,10 @@ TEST_P(GuestConformance, MemoryStandsStillInAPauseAndMovesOtherwise) {
   ASSERT_STATUS_OK(guest_->Pause());
   const Copy first = CopyMemory(*guest_, *view);
   const Copy second = CopyMemory(*guest_, *view);
-  EXPECT_TRUE(Changed(first, second).empty());
+  EXPECT_TRUE(Changed(first, second, *backend_).empty());
   ASSERT_STATUS_OK(guest_->Resume());
-  EXPECT_TRUE(Eventually([&] { return !Changed(first, CopyMemory(*guest_, *view)).empty(); }));
+  EXPECT_TRUE(
+      Eventually([&] { return !Changed(first, CopyMemory(*guest_, *view), *backend_).empty(); }));
 }
 
 TEST_P(GuestConformance, MemoryInAPauseIsOfOneInstant) {
@@ -131,7 +132,7 @@ TEST_P(GuestConformance, FetchDirtyCoversEveryPageThatChanged) {
     ASSERT_STATUS_OK(guest_->Resume());
     ASSERT_TRUE(answer.ok()) << answer.status();
     if (round > 0 && *answer == DirtyAnswer::kLogged) {
-      for (const Gfn gfn : Changed(before, after)) {
+      for (const Gfn gfn : Changed(before, after, *backend_)) {
         ++changed_pages;
         EXPECT_TRUE(dirty.Test(gfn)) << "gfn " << gfn.value << " changed unnoticed";
       }
@@ -170,7 +171,7 @@ TEST_P(GuestConformance, FetchingWhileTheGuestRunsLosesNoWrite) {
   const Copy after = CopyMemory(*guest_, *view);
   ASSERT_STATUS_OK(guest_->Resume());
   ASSERT_TRUE(answer.ok()) << answer.status();
-  for (const Gfn gfn : Changed(copy, after)) {
+  for (const Gfn gfn : Changed(copy, after, *backend_)) {
     EXPECT_TRUE(dirty.Test(gfn)) << "a write to gfn " << gfn.value << " was lost";
   }
 }

@@ -21,10 +21,12 @@ struct LiveGuest {
   std::unique_ptr<Guest> guest;
 };
 
-absl::StatusOr<LiveGuest> OpenFirst(const BackendOptions& options) {
+// The guest of that name; any when it is empty.
+absl::StatusOr<LiveGuest> OpenGuest(const BackendOptions& options, const std::string& name) {
   for (auto& hypervisor : OpenHypervisors(options)) {
     SF_ASSIGN_OR_RETURN(const auto listings, hypervisor->List());
     for (const GuestListing& listing : listings) {
+      if (!name.empty() && listing.identity.name != name) continue;
       if (!listing.readable.ok()) return listing.readable;
       SF_ASSIGN_OR_RETURN(auto guest, hypervisor->Open(listing.identity.id));
       return LiveGuest{std::move(hypervisor), std::move(guest)};
@@ -55,8 +57,8 @@ absl::StatusOr<TornVerdict> CopyAndJudge(Guest& guest, const GuestView& view,
   });
 }
 
-absl::Status Run(const BackendOptions& options, int copies) {
-  SF_ASSIGN_OR_RETURN(const LiveGuest live, OpenFirst(options));
+absl::Status Run(const BackendOptions& options, const std::string& name, int copies) {
+  SF_ASSIGN_OR_RETURN(const LiveGuest live, OpenGuest(options, name));
   SF_ASSIGN_OR_RETURN(const auto view, live.guest->Refresh());
   std::vector<std::byte> copy;
   int torn = 0;
@@ -79,14 +81,16 @@ absl::Status Run(const BackendOptions& options, int copies) {
 int main(int argc, char** argv) {
   CLI::App app{"Copies a running guest's memory without pausing it and counts torn copies."};
   stillframe::BackendOptions options;
-  std::string qmp;
+  std::string qmp, xen;
   int copies = 20;
   app.add_option("--sim-directory", options.sim_directory, "Directory of simulated guests");
   app.add_option("--qmp", qmp, "QMP socket of a QEMU guest");
+  app.add_option("--xen", xen, "Name of a guest of the Xen that this dom0 runs on");
   app.add_option("--copies", copies, "How many copies to make")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   if (!qmp.empty()) options.qemu_qmp_globs = {qmp};
-  const absl::Status ran = stillframe::Run(options, copies);
+  if (!xen.empty()) options.xen = stillframe::XenUse::kAlways;
+  const absl::Status ran = stillframe::Run(options, xen, copies);
   if (ran.ok()) return 0;
   fmt::print(stderr, "live-copy: {}\n", stillframe::MessageOf(ran));
   return 1;

@@ -81,7 +81,8 @@ class QemuFixture final : public BackendFixture {
   // points.
   absl::Status CheckRegisters(const std::vector<VcpuState>& vcpus, const GuestView& view) override {
     for (const VcpuState& vcpu : vcpus) {
-      const std::string banner = ReadKernelText(view, vcpu, qemu_->TruthAddress("linux_banner"));
+      const std::string banner =
+          ReadKernelText(WordsOf(view), vcpu.cr3, vcpu.cr4, qemu_->TruthAddress("linux_banner"));
       if (banner != qemu_->Truth("version") + "\n") {
         return absl::InternalError(fmt::format("vCPU {} maps '{}'", vcpu.index, banner));
       }

@@ -67,7 +67,8 @@ class QemuGuestTest : public testing::Test {
     EXPECT_TRUE(fetched.ok()) << fetched;
     absl::StatusOr<std::vector<VcpuState>> vcpus = guest_->DecodeVcpus();
     if (vcpus.ok() && banner != nullptr) {
-      *banner = ReadKernelText(*view_, vcpus->front(), qemu_->TruthAddress("linux_banner"));
+      *banner = ReadKernelText(WordsOf(*view_), vcpus->front().cr3, vcpus->front().cr4,
+                               qemu_->TruthAddress("linux_banner"));
     }
     const auto resume = std::chrono::steady_clock::now();
     const absl::Status resumed = guest_->Resume();
@@ -131,7 +132,7 @@ TEST_F(QemuGuestTest, MsrsComeInEveryCaptureOnRequestAndLeaveNoTraceInQemu) {
 
 TEST_F(QemuGuestTest, TheFirstIdtGateIsTheDivideErrorHandler) {
   const VcpuState vcpu = Capture(nullptr).front();
-  const auto gate = Translate(*view_, vcpu.cr3, vcpu.cr4, vcpu.idt.base);
+  const auto gate = Translate(WordsOf(*view_), vcpu.cr3, vcpu.cr4, vcpu.idt.base);
   ASSERT_TRUE(gate.has_value());
   const std::uint64_t low = *ReadPhysical64(*view_, *gate);
   const std::uint64_t high = *ReadPhysical64(*view_, *gate + 8);

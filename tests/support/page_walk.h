@@ -3,13 +3,16 @@
 
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <string>
 
 #include "guest/guest.h"
-#include "guest/vcpu_state.h"
 
 namespace stillframe {
+
+// The aligned 64-bit word at an address as CR3 and page tables hold it, or nothing.
+using WordReader = std::function<std::optional<std::uint64_t>(std::uint64_t address)>;
 
 inline std::optional<std::uint64_t> ReadPhysical64(const GuestView& view, std::uint64_t address) {
   for (const MappedExtent& extent : view.extents) {
@@ -21,8 +24,13 @@ inline std::optional<std::uint64_t> ReadPhysical64(const GuestView& view, std::u
   return std::nullopt;
 }
 
-// The guest-physical address of `address`, or nothing when it is not mapped.
-inline std::optional<std::uint64_t> Translate(const GuestView& view, std::uint64_t cr3,
+// `view` must outlive it.
+inline WordReader WordsOf(const GuestView& view) {
+  return [&view](std::uint64_t address) { return ReadPhysical64(view, address); };
+}
+
+// Where the tables say `address` is, or nothing when it is not mapped.
+inline std::optional<std::uint64_t> Translate(const WordReader& words, std::uint64_t cr3,
                                               std::uint64_t cr4, std::uint64_t address) {
   constexpr std::uint64_t kFrame = 0x000f'ffff'ffff'f000;
   constexpr std::uint64_t kPresent = 1;
@@ -31,7 +39,7 @@ inline std::optional<std::uint64_t> Translate(const GuestView& view, std::uint64
   std::uint64_t table = cr3 & kFrame;
   for (int level = (cr4 & kFiveLevels) != 0 ? 5 : 4; level > 0; --level) {
     const int shift = 12 + 9 * (level - 1);
-    const auto entry = ReadPhysical64(view, table + ((address >> shift) & 511) * 8);
+    const auto entry = words(table + ((address >> shift) & 511) * 8);
     if (!entry || (*entry & kPresent) == 0) return std::nullopt;
     if (level == 1 || (level <= 3 && (*entry & kLarge) != 0)) {
       const std::uint64_t offset = (std::uint64_t{1} << shift) - 1;
@@ -42,16 +50,16 @@ inline std::optional<std::uint64_t> Translate(const GuestView& view, std::uint64
   return std::nullopt;
 }
 
-// The zero-terminated text at kernel address `address` as `vcpu` maps it. With page-table
-// isolation a CR3 of user mode does not map the kernel: its sibling table does.
-inline std::string ReadKernelText(const GuestView& view, const VcpuState& vcpu,
-                                  std::uint64_t address) {
+// The zero-terminated text at kernel address `address` as a vCPU maps it. With page-table isolation
+// a CR3 of user mode does not map the kernel: its sibling table does.
+inline std::string ReadKernelText(const WordReader& words, std::uint64_t vcpu_cr3,
+                                  std::uint64_t cr4, std::uint64_t address) {
   constexpr std::uint64_t kUserTable = 0x1000;
-  for (const std::uint64_t cr3 : {vcpu.cr3, vcpu.cr3 & ~kUserTable}) {
+  for (const std::uint64_t cr3 : {vcpu_cr3, vcpu_cr3 & ~kUserTable}) {
     std::string text;
-    for (; text.size() < 4096; ++address) {
-      const auto physical = Translate(view, cr3, vcpu.cr4, address);
-      const auto word = physical ? ReadPhysical64(view, *physical & ~std::uint64_t{7}) : physical;
+    for (std::uint64_t at = address; text.size() < 4096; ++at) {
+      const auto physical = Translate(words, cr3, cr4, at);
+      const auto word = physical ? words(*physical & ~std::uint64_t{7}) : physical;
       if (!word) break;
       const char c = static_cast<char>(*word >> (*physical % 8 * 8));
       if (c == '\0') return text;

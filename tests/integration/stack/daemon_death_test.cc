@@ -6,12 +6,11 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 
 #include "base/clock.h"
 #include "integration/stack/sim_stack.h"
 #include "support/eventually.h"
+#include "support/process_tree.h"
 
 namespace stillframe {
 namespace {
@@ -31,19 +30,6 @@ void SpinFor(std::uint64_t ns) {
   const std::uint64_t end_ns = Clock::System().MonotonicNs() + ns;
   while (Clock::System().MonotonicNs() < end_ns) {
   }
-}
-
-// The daemon's child that is called sf-guardian: in /proc/PID/stat "PID (NAME) STATE PPID ...".
-pid_t GuardianOf(pid_t daemon) {
-  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-    std::ifstream stat(entry.path() / "stat");
-    pid_t pid = -1, parent = -1;
-    std::string name, state;
-    if (stat >> pid >> name >> state >> parent && parent == daemon && name == "(sf-guardian)") {
-      return pid;
-    }
-  }
-  return -1;
 }
 
 TEST_F(DaemonDeathTest, AKilledDaemonNeverLeavesTheGuestPaused) {
@@ -109,7 +95,7 @@ TEST_F(DaemonDeathTest, BothKilledAreRecoveredByTheNextStart) {
   StartStack("period_ms = 20\ngenerations_max = 2\npause_deadline_ms = 5000");
   ASSERT_TRUE(stack_->AwaitEpochAfter("web1", "").ok());
   // Everything stops in the pause, so that both can be killed while the guest is paused.
-  const pid_t guardian = GuardianOf(stack_->daemon().pid());
+  const pid_t guardian = ChildNamed(stack_->daemon().pid(), "sf-guardian");
   ASSERT_GT(guardian, 0);
   ASSERT_TRUE(SpinUntilPaused(guest->status(), 10'000'000'000ull));
   kill(guardian, SIGKILL);

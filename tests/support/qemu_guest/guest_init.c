@@ -1,7 +1,8 @@
 /* Process 1 of the test guest: starts the workload and prints the truth about the guest on the
- * serial console, one "TRUTH key value" line each, then "READY".
+ * console, one "TRUTH key value" line each, then "READY".
  *
- * Kernel command line: stillframe.torn_mib=N, the size of the torn-page workload (0: none). */
+ * Kernel command line: stillframe.torn_mib=N, the size of the torn-page workload (0: none);
+ * stillframe.nap_us=N, how long the workload sleeps after every 16 pages (0: never). */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,15 +53,15 @@ static void tell_symbols(void) {
   fclose(file);
 }
 
-static size_t torn_mib(void) {
+/* The number after `key` in the kernel command line; 0 when there is none. */
+static size_t argument(const char* key) {
   char line[2048] = "";
   FILE* file = fopen("/proc/cmdline", "r");
   if (file == NULL) return 0;
   if (fgets(line, sizeof line, file) == NULL) line[0] = '\0';
   fclose(file);
-  static const char kKey[] = "stillframe.torn_mib=";
-  const char* found = strstr(line, kKey);
-  return found == NULL ? 0 : strtoul(found + sizeof kKey - 1, NULL, 10);
+  const char* found = strstr(line, key);
+  return found == NULL ? 0 : strtoul(found + strlen(key), NULL, 10);
 }
 
 int main(void) {
@@ -68,7 +69,7 @@ int main(void) {
   mkdir("/dev", 0755);
   if (mount("proc", "/proc", "proc", 0, NULL) != 0) return 1;
   if (mount("dev", "/dev", "devtmpfs", 0, NULL) != 0) return 1;
-  const int console = open("/dev/ttyS0", O_RDWR);
+  const int console = open("/dev/console", O_RDWR);
   if (console < 0) return 1;
   for (int fd = 0; fd < 3; fd++) dup2(console, fd);
   write_file("/proc/sys/kernel/printk", "1");
@@ -76,10 +77,10 @@ int main(void) {
 
   int ready[2];
   if (pipe(ready) != 0) return 1;
-  const size_t mib = torn_mib();
+  const size_t mib = argument("stillframe.torn_mib=");
   if (mib > 0 && fork() == 0) {
     close(ready[0]);
-    torn_writer_run(mib, ready[1]);
+    torn_writer_run(mib, argument("stillframe.nap_us="), ready[1]);
   }
   close(ready[1]);
   tell_first_line("version", "/proc/version");

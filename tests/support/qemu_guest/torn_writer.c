@@ -11,11 +11,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { kPage = 4096, kIndexWord = 2, kHeadWord = 3, kTailWord = 511 };
+enum { kPage = 4096, kIndexWord = 2, kHeadWord = 3, kTailWord = 511, kNapPages = 16 };
 
 static const char kMagic[16] = "SNAPTRUTHpage\x01\x02";
 
-void torn_writer_run(size_t mib, int ready_fd) {
+void torn_writer_run(size_t mib, size_t nap_us, int ready_fd) {
   const size_t pages = mib * 256;
   volatile uint64_t* area = mmap(NULL, pages * kPage, PROT_READ | PROT_WRITE,
                                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
@@ -30,6 +30,7 @@ void torn_writer_run(size_t mib, int ready_fd) {
       volatile uint64_t* page = area + i * (kPage / sizeof *area);
       page[kHeadWord] = pass;
       page[kTailWord] = pass;
+      if (nap_us > 0 && i % kNapPages == kNapPages - 1) usleep((useconds_t)nap_us);
     }
     if (pass == 1 && write(ready_fd, "r", 1) != 1) _exit(1);
   }
