@@ -15,6 +15,9 @@ inline constexpr std::size_t kPageBytes = std::size_t{1} << kPageShift;
 // A guest with more pages (16 TiB) is refused at the edge: page maps hold 32-bit slots.
 inline constexpr std::uint64_t kGuestPagesMax = std::uint64_t{1} << 32;
 
+// Stands in a table of machine frames where a guest frame has none.
+inline constexpr std::uint64_t kNoMachineFrame = ~std::uint64_t{0};
+
 // Guest frame number: guest-physical address divided by the page size.
 struct Gfn {
   std::uint64_t value = 0;

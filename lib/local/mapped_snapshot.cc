@@ -1,6 +1,5 @@
 #include "local/mapped_snapshot.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -31,11 +30,6 @@ absl::StatusOr<LivenessWord> LivenessWord::Map(UniqueFd control, std::uint64_t c
 }
 
 absl::StatusOr<std::shared_ptr<MappedSnapshot>> MappedSnapshot::Create(Parts parts) {
-  // What is checked here must not change afterwards.
-  const int seals = fcntl(parts.pages.fd(), F_GET_SEALS);
-  if (seals < 0 || (seals & F_SEAL_WRITE) == 0) {
-    return absl::FailedPreconditionError("map a snapshot: its page map is not sealed");
-  }
   const std::uint64_t slots_end =
       std::uint64_t{parts.segments.size()} * parts.arena->slots_per_segment();
   if (!SlotsAreWithin(parts.pages.slots(), static_cast<Slot>(slots_end))) {

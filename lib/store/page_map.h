@@ -22,7 +22,7 @@ class PageMap {
   static absl::StatusOr<PageMap> Seal(const std::string& name, std::span<const Slot> slots);
 
   // Maps one that another process sealed; `pages` is what it announced. FAILED_PRECONDITION when
-  // the file is shorter or could still shrink.
+  // the file is shorter or could still change.
   static absl::StatusOr<PageMap> Open(UniqueFd fd, std::uint64_t pages);
 
   // One per guest frame, from frame 0 on.

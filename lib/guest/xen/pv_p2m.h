@@ -15,10 +15,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "base/units.h"
 
 namespace stillframe {
-
-inline constexpr std::uint64_t kNoMachineFrame = ~std::uint64_t{0};
 
 // Copies the domain's page at machine frame `mfn` out.
 using MachinePageReader =

@@ -1,5 +1,6 @@
 #include "base/memfd.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -51,6 +52,28 @@ TEST(MemfdTest, CheckSealedRefusesWhatCouldShrinkOrIsTooSmall) {
   ASSERT_TRUE(SealForever(fd.get()).ok());
   EXPECT_TRUE(CheckSealed(fd.get(), kBytes).ok());
   EXPECT_TRUE(absl::IsFailedPrecondition(CheckSealed(fd.get(), kBytes + 1)));
+}
+
+TEST(MemfdTest, CheckSealedForeverRefusesWhatCouldStillBeWritten) {
+  const UniqueFd fd = NewMemfd();
+  ASSERT_EQ(fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK), 0);
+  ASSERT_TRUE(CheckSealed(fd.get(), kBytes).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(CheckSealedForever(fd.get(), kBytes)));
+  ASSERT_TRUE(SealForever(fd.get()).ok());
+  EXPECT_TRUE(CheckSealedForever(fd.get(), kBytes).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(CheckSealedForever(fd.get(), kBytes + 1)));
+}
+
+TEST(MemfdTest, ASealedCopyStaysWhatItWasCopiedFrom) {
+  std::string bytes = "constant";
+  const absl::StatusOr<UniqueFd> fd = SealedCopy("test", std::as_bytes(std::span(bytes)));
+  ASSERT_TRUE(fd.ok()) << fd.status();
+  bytes = "variable";
+  EXPECT_TRUE(CheckSealedForever(fd->get(), bytes.size()).ok());
+  char read[8];
+  ASSERT_EQ(pread(fd->get(), read, sizeof read, 0), 8);
+  EXPECT_EQ(std::string(read, sizeof read), "constant");
+  EXPECT_LT(pwrite(fd->get(), "x", 1, 0), 0);
 }
 
 TEST(MemfdTest, CheckSealedRefusesFilesThatCannotBeSealed) {

@@ -26,6 +26,13 @@ TEST(PageMapTest, RefusesAFileThatCouldShrinkUnderTheMapping) {
   EXPECT_TRUE(absl::IsFailedPrecondition(PageMap::Open(*std::move(fd), 1024).status()));
 }
 
+TEST(PageMapTest, RefusesAFileThatCouldBeWrittenAfterItWasChecked) {
+  auto fd = CreateMemfd("writable", 4096);
+  ASSERT_TRUE(fd.ok());
+  ASSERT_EQ(fcntl(fd->get(), F_ADD_SEALS, F_SEAL_SHRINK), 0);
+  EXPECT_TRUE(absl::IsFailedPrecondition(PageMap::Open(*std::move(fd), 1024).status()));
+}
+
 TEST(PageMapTest, RefusesAFileShorterThanAnnounced) {
   const std::vector<Slot> slots(4, kZeroSlot);
   auto map = PageMap::Seal("test", slots);
