@@ -37,6 +37,7 @@ absl::StatusOr<SnapshotPtr> Capturer::Capture(std::shared_ptr<const GuestView> v
     ReleaseReserved();
     return captured;
   }
+  pages_backend_mapped_ = guest_.CountBackendPages();
   Finish();
   auto published = Publish(trigger);
   if (!published.ok()) AbandonNext();
@@ -46,6 +47,9 @@ absl::StatusOr<SnapshotPtr> Capturer::Capture(std::shared_ptr<const GuestView> v
 // A new view means that memory came, went or moved. What the dirty log said about frames that
 // changed their backing is not to be trusted: everything is copied once.
 void Capturer::AdoptView(std::shared_ptr<const GuestView> view) {
+  const bool same_frames = view_ != nullptr && view_->machine_frames == view->machine_frames &&
+                           view_->map.page_count() == view->map.page_count();
+  if (!same_frames) machine_frames_ = nullptr;
   view_ = std::move(view);
   const std::uint64_t pages = view_->map.page_count();
   current_.resize(pages, kHoleSlot);
@@ -189,6 +193,21 @@ CaptureMethod Capturer::MethodUsed() const {
                                                 : CaptureMethod::kCompare;
 }
 
+// Generations between which the table stayed the same share one copy.
+absl::Status Capturer::SealMachineFrames() {
+  if (view_->machine_frames == nullptr || machine_frames_ != nullptr) return absl::OkStatus();
+  const std::span<const std::uint64_t> frames(*view_->machine_frames);
+  if (frames.size() < next_.size()) {
+    return absl::InternalError(
+        fmt::format("{} pages have only {} machine frames", next_.size(), frames.size()));
+  }
+  SF_ASSIGN_OR_RETURN(MachineFrames sealed, MachineFrames::Seal(fmt::format("stillframe-machine-{}",
+                                                                            newest_.next().value),
+                                                                frames.first(next_.size())));
+  machine_frames_ = std::make_shared<const MachineFrames>(std::move(sealed));
+  return absl::OkStatus();
+}
+
 absl::StatusOr<SnapshotPtr> Capturer::Publish(CaptureTrigger trigger) {
   SnapshotMetadata metadata;
   metadata.guest = guest_.identity();
@@ -213,9 +232,12 @@ absl::StatusOr<SnapshotPtr> Capturer::Publish(CaptureTrigger trigger) {
   metadata.pages_copied = window_.pages_copied;
   metadata.pages_changed = pages_changed_;
   metadata.window_page_faults = window_.page_faults;
+  metadata.pages_backend_mapped = pages_backend_mapped_;
   metadata.map = view_->map;
   SF_ASSIGN_OR_RETURN(metadata.vcpus, guest_.DecodeVcpus());
-  SF_ASSIGN_OR_RETURN(SnapshotPtr published, store_.Publish(std::move(metadata), next_));
+  SF_RETURN_IF_ERROR(SealMachineFrames());
+  SF_ASSIGN_OR_RETURN(SnapshotPtr published,
+                      store_.Publish(std::move(metadata), next_, machine_frames_));
   std::swap(current_, next_);
   newest_ = newest_.next();
   pending_.ClearAll();

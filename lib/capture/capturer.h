@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,7 @@ class Capturer {
   void ApplyMap();
   void Finish();
   CaptureMethod MethodUsed() const;
+  absl::Status SealMachineFrames();
   absl::StatusOr<SnapshotPtr> Publish(CaptureTrigger trigger);
   void AbandonNext();
 
@@ -57,6 +59,7 @@ class Capturer {
   std::shared_ptr<const GuestView> view_;
   Generation newest_;
   bool everything_pending_ = true;  // since the view was adopted, no generation was published
+  std::shared_ptr<const MachineFrames> machine_frames_;  // of view_, once they were sealed
 
   std::vector<Slot> current_;  // the newest generation's page map
   std::vector<Slot> next_;     // the one being made
@@ -68,6 +71,7 @@ class Capturer {
   std::vector<SlotRun> reserved_;
   std::uint64_t reserved_pages_ = 0;
   WindowResult window_;
+  std::optional<std::uint64_t> pages_backend_mapped_;
   std::uint64_t pages_changed_ = 0;
   std::uint64_t paused_ns_ = 0;
 };

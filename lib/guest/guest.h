@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,6 +46,12 @@ enum class Consistency : std::uint8_t {
 
 std::string_view NameOf(Consistency consistency);
 
+// What CR3 and the entries of page tables name.
+enum class FrameSpace : std::uint8_t {
+  kGuest,    // guest frames
+  kMachine,  // the host's own frames (Xen PV)
+};
+
 struct GuestCapabilities {
   bool dirty_log = false;  // FetchDirty can tell; else every capture copies all resident pages
   Consistency consistency = Consistency::kQuasiInstantaneous;
@@ -65,6 +72,11 @@ struct GuestView {
   std::uint32_t vcpus = 0;
   MemoryMap map;
   std::vector<MappedExtent> extents;  // ascending; cover exactly the map's RAM and ROM
+
+  // For FrameSpace::kMachine, the machine frame of each guest frame or kNoMachineFrame: at least
+  // map.page_count() entries, the same object in every view for as long as none changes. Null: the
+  // page tables name guest frames.
+  std::shared_ptr<const std::vector<std::uint64_t>> machine_frames;
 };
 
 // How FetchDirty came by its answer.
@@ -116,6 +128,10 @@ class Guest {
     static_cast<void>(resident);
     return absl::OkStatus();
   }
+
+  // How many pages backends (device emulators, other domains by grants) have mapped writable now:
+  // those may still change though all vCPUs stand. nullopt: this hypervisor does not tell.
+  virtual std::optional<std::uint64_t> CountBackendPages() { return std::nullopt; }
 
   // Reads all vCPUs' registers into memory that is held already. [window]
   virtual absl::Status FetchVcpus() = 0;

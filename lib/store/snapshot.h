@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/units.h"
@@ -14,6 +15,7 @@
 #include "guest/memory_map.h"
 #include "guest/vcpu_state.h"
 #include "store/arena.h"
+#include "store/machine_frames.h"
 #include "store/page_map.h"
 
 namespace stillframe {
@@ -47,6 +49,11 @@ struct SnapshotMetadata {
   std::uint64_t pages_changed = 0;  // against the previous generation
   std::uint64_t window_page_faults = 0;
 
+  // Right after the pause; nullopt: the hypervisor does not tell.
+  std::optional<std::uint64_t> pages_backend_mapped;
+
+  FrameSpace frame_space = FrameSpace::kGuest;
+
   std::vector<VcpuState> vcpus;
   MemoryMap map;
 };
@@ -54,6 +61,7 @@ struct SnapshotMetadata {
 struct Snapshot {
   SnapshotMetadata metadata;
   PageMap pages;
+  std::shared_ptr<const MachineFrames> machine_frames;  // null unless frame_space is kMachine
   std::shared_ptr<Arena> arena;
   std::uint32_t liveness_index = 0;  // of this generation's word in the store's control page
 };

@@ -42,8 +42,14 @@ SnapshotStore::SnapshotStore(GuestIdentity guest, Epoch epoch, std::shared_ptr<A
 
 SnapshotStore::~SnapshotStore() = default;
 
-absl::StatusOr<SnapshotPtr> SnapshotStore::Publish(SnapshotMetadata metadata,
-                                                   std::span<const Slot> slots) {
+absl::StatusOr<SnapshotPtr> SnapshotStore::Publish(
+    SnapshotMetadata metadata, std::span<const Slot> slots,
+    std::shared_ptr<const MachineFrames> machine_frames) {
+  if (machine_frames != nullptr && machine_frames->frames().size() != slots.size()) {
+    return absl::InvalidArgumentError(fmt::format("publish {} machine frames for {} pages",
+                                                  machine_frames->frames().size(), slots.size()));
+  }
+  metadata.frame_space = machine_frames == nullptr ? FrameSpace::kGuest : FrameSpace::kMachine;
   SF_ASSIGN_OR_RETURN(
       PageMap pages,
       PageMap::Seal(fmt::format("stillframe-map-{}", metadata.generation.value), slots));
@@ -58,7 +64,7 @@ absl::StatusOr<SnapshotPtr> SnapshotStore::Publish(SnapshotMetadata metadata,
     }
     SF_ASSIGN_OR_RETURN(const std::uint32_t index, control_->Bear(generation));
     published = std::make_shared<const Snapshot>(
-        Snapshot{std::move(metadata), std::move(pages), arena_, index});
+        Snapshot{std::move(metadata), std::move(pages), std::move(machine_frames), arena_, index});
     live_.emplace(generation, Live{published, 0});
     newest_ = generation;
     SnapshotEvent event;

@@ -52,8 +52,10 @@ class SnapshotStore {
 
   // Makes a snapshot of `metadata` and `slots` the newest, evicts what retention says, appends the
   // events. Takes over the arena slots that `slots` names and the previous generation does not.
+  // `machine_frames`, where the guest has them, are of as many pages, and decide frame_space.
   // FAILED_PRECONDITION unless its number is the newest's plus one; on errors nothing is taken.
-  absl::StatusOr<SnapshotPtr> Publish(SnapshotMetadata metadata, std::span<const Slot> slots)
+  absl::StatusOr<SnapshotPtr> Publish(SnapshotMetadata metadata, std::span<const Slot> slots,
+                                      std::shared_ptr<const MachineFrames> machine_frames = nullptr)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // Evicts unpinned generations, oldest first and never the newest, until the arena has `slots`

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -60,6 +61,8 @@ class FakeMachine {
   bool log_interrupted = false;        // the next FetchDirty knows nothing
   std::vector<MemoryRegion> regions;   // empty: all of it is RAM
   std::function<void()> while_paused;  // runs when the registers are read
+  std::shared_ptr<const std::vector<std::uint64_t>> machine_frames;
+  std::optional<std::uint64_t> backend_pages;
 
   // Calls fail by number, counted from 1 over all members of all guests of this machine.
   std::uint64_t calls = 0;
@@ -93,11 +96,15 @@ class FakeGuest final : public Guest {
     if (regions.empty()) regions.push_back({{Gfn{0}, machine_.pages()}, RegionKind::kRam});
     auto map = MemoryMap::Create(regions);
     if (!map.ok()) return map.status();
-    if (view_ != nullptr && view_->map == *map && view_->boot == machine_.boot) return view_;
+    if (view_ != nullptr && view_->map == *map && view_->boot == machine_.boot &&
+        view_->machine_frames == machine_.machine_frames) {
+      return view_;
+    }
     auto view = std::make_shared<GuestView>();
     view->boot = machine_.boot;
     view->vcpus = 1;
     view->map = *std::move(map);
+    view->machine_frames = machine_.machine_frames;
     for (const MemoryRegion& region : view->map.regions()) {
       if (region.kind != RegionKind::kRam) continue;
       view->extents.push_back({region.range, machine_.ram_ + region.range.first.address()});
@@ -137,6 +144,11 @@ class FakeGuest final : public Guest {
   }
 
   std::uint64_t EstimateDirty() override { return machine_.dirty_.Count(); }
+
+  // Not to be asked in the pause: it may take long.
+  std::optional<std::uint64_t> CountBackendPages() override {
+    return machine_.paused ? std::nullopt : machine_.backend_pages;
+  }
 
   absl::Status FetchVcpus() override {
     if (machine_.while_paused) machine_.while_paused();

@@ -109,6 +109,55 @@ TEST(CapturerTest, AbsentPagesSayOfWhatKindTheyAre) {
                                    bench.machine.PageAt(Gfn{33}) + kPageBytes));
 }
 
+TEST(CapturerTest, GenerationsShareTheTableOfMachineFramesUntilItChanges) {
+  CaptureBench bench(16);
+  std::vector<std::uint64_t> table(20);  // longer than the map: what is past its end is left out
+  for (std::uint64_t page = 0; page < 20; ++page) table[page] = 1000 - page;
+  bench.machine.machine_frames = std::make_shared<const std::vector<std::uint64_t>>(table);
+  const auto first = bench.Capture();
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ((*first)->metadata.frame_space, FrameSpace::kMachine);
+  ASSERT_EQ((*first)->machine_frames->frames().size(), 16u);
+  EXPECT_EQ((*first)->machine_frames->frames()[15], 985u);
+  EXPECT_EQ((*bench.Capture())->machine_frames, (*first)->machine_frames);
+
+  // Another view with the same table.
+  bench.machine.regions = {{{Gfn{0}, 8}, RegionKind::kRam},
+                           {{Gfn{8}, 1}, RegionKind::kMmio},
+                           {{Gfn{9}, 7}, RegionKind::kRam}};
+  EXPECT_EQ((*bench.Capture())->machine_frames, (*first)->machine_frames);
+
+  table[0] = 2000;
+  bench.machine.machine_frames = std::make_shared<const std::vector<std::uint64_t>>(table);
+  const auto moved = bench.Capture();
+  ASSERT_TRUE(moved.ok()) << moved.status();
+  EXPECT_EQ((*moved)->machine_frames->frames()[0], 2000u);
+  EXPECT_EQ((*first)->machine_frames->frames()[0], 1000u);
+
+  bench.machine.regions.pop_back();
+  EXPECT_EQ((*bench.Capture())->machine_frames->frames().size(), 9u);
+}
+
+TEST(CapturerTest, ATableOfMachineFramesThatIsTooShortIsNoSnapshotButLosesNothing) {
+  CaptureBench bench(16);
+  bench.machine.Write(Gfn{3}, 3);
+  bench.machine.machine_frames = std::make_shared<const std::vector<std::uint64_t>>(15, 1);
+  EXPECT_TRUE(absl::IsInternal(bench.Capture().status()));
+  bench.machine.machine_frames = nullptr;
+  const auto snapshot = bench.Capture();
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  EXPECT_EQ((*snapshot)->metadata.frame_space, FrameSpace::kGuest);
+  EXPECT_EQ((*snapshot)->machine_frames, nullptr);
+  EXPECT_EQ(BytesOf(**snapshot), bench.machine.Copy());
+}
+
+TEST(CapturerTest, BackendPagesAreCountedOnceTheGuestRunsAgain) {
+  CaptureBench bench(16);
+  EXPECT_FALSE((*bench.Capture())->metadata.pages_backend_mapped.has_value());
+  bench.machine.backend_pages = 5;
+  EXPECT_EQ((*bench.Capture())->metadata.pages_backend_mapped, 5u);
+}
+
 TEST(CapturerTest, ARefusedReservationDoesNotPauseTheGuest) {
   CaptureBench bench(1024, {}, 2);
   for (std::uint64_t page = 0; page < 1024; ++page) bench.machine.Write(Gfn{page}, 1);

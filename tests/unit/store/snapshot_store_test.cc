@@ -71,6 +71,24 @@ TEST_F(SnapshotStoreTest, RefusesAGenerationOutOfOrder) {
   EXPECT_TRUE(absl::IsFailedPrecondition(store_->Publish(metadata, slots).status()));
 }
 
+TEST_F(SnapshotStoreTest, MachineFramesAreOfAsManyPagesAndSayWhatPageTablesName) {
+  MakeStore({});
+  const std::vector<Slot> slots(4, kZeroSlot);
+  const auto seal = [](std::vector<std::uint64_t> table) {
+    return std::make_shared<const MachineFrames>(*MachineFrames::Seal("test", table));
+  };
+  SnapshotMetadata metadata;
+  metadata.generation = Generation{1};
+  EXPECT_TRUE(absl::IsInvalidArgument(store_->Publish(metadata, slots, seal({1, 2, 3})).status()));
+  const auto frames = seal({1, 2, 3, 4});
+  const auto first = store_->Publish(metadata, slots, frames);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_EQ((*first)->machine_frames, frames);
+  EXPECT_EQ((*first)->metadata.frame_space, FrameSpace::kMachine);
+  metadata.generation = Generation{2};
+  EXPECT_EQ((*store_->Publish(metadata, slots))->metadata.frame_space, FrameSpace::kGuest);
+}
+
 TEST_F(SnapshotStoreTest, EvictionFreesExactlyTheSlotsNobodyElseNames) {
   MakeStore({.generations_max = 1});
   ASSERT_TRUE(PublishWith({0, 1, 2}).ok());
