@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "base/status.h"
@@ -161,13 +162,22 @@ class SocketClient final : public LocalClient {
   }
 
   absl::StatusOr<std::shared_ptr<MappedSnapshot>> Map(Channel::Incoming answer) {
-    if (answer.descriptors.size() != 2) return Unexpected("a pin (two file descriptors)");
     local::v1::Pinned& pinned = *answer.reply.mutable_pinned();
+    const bool has_machine_frames =
+        pinned.snapshot().frame_space() == v1::Snapshot::FRAME_SPACE_MACHINE;
+    if (answer.descriptors.size() != (has_machine_frames ? 3 : 2)) {
+      return Unexpected("a pin (two file descriptors, with machine frames three)");
+    }
     SF_ASSIGN_OR_RETURN(PageMap pages, PageMap::Open(std::move(answer.descriptors[0]),
                                                      pinned.snapshot().page_count()));
     SF_ASSIGN_OR_RETURN(LivenessWord liveness,
                         LivenessWord::Map(std::move(answer.descriptors[1]), pinned.control_bytes(),
                                           pinned.liveness_index()));
+    std::optional<MachineFrames> machine_frames;
+    if (has_machine_frames) {
+      SF_ASSIGN_OR_RETURN(machine_frames, MachineFrames::Open(std::move(answer.descriptors[2]),
+                                                              pinned.snapshot().page_count()));
+    }
     SF_ASSIGN_OR_RETURN(
         const std::shared_ptr<MappedArena> arena,
         arenas_->Get(pinned.snapshot().guest_uuid(), pinned.arena(), pinned.segment_bytes()));
@@ -181,6 +191,7 @@ class SocketClient final : public LocalClient {
         {.metadata = std::move(*pinned.mutable_snapshot()),
          .pin = pinned.pin(),
          .pages = std::move(pages),
+         .machine_frames = std::move(machine_frames),
          .liveness = std::move(liveness),
          .arena = arena,
          .segments = std::move(segments),

@@ -40,6 +40,16 @@ v1::Snapshot::Trigger ToMessage(CaptureTrigger trigger) {
   return v1::Snapshot::TRIGGER_UNSPECIFIED;
 }
 
+v1::Snapshot::FrameSpace ToMessage(FrameSpace space) {
+  switch (space) {
+    case FrameSpace::kGuest:
+      return v1::Snapshot::FRAME_SPACE_GUEST;
+    case FrameSpace::kMachine:
+      return v1::Snapshot::FRAME_SPACE_MACHINE;
+  }
+  return v1::Snapshot::FRAME_SPACE_UNSPECIFIED;
+}
+
 // nullopt: holes are what no region names.
 std::optional<v1::MemoryRegion::Kind> ToMessage(RegionKind kind) {
   switch (kind) {
@@ -123,6 +133,10 @@ v1::Snapshot ToMessage(const SnapshotMetadata& metadata, Detail detail) {
   message.set_pages_copied(metadata.pages_copied);
   message.set_pages_changed(metadata.pages_changed);
   message.set_window_page_faults(metadata.window_page_faults);
+  message.set_frame_space(ToMessage(metadata.frame_space));
+  if (metadata.pages_backend_mapped) {
+    message.set_pages_backend_mapped(*metadata.pages_backend_mapped);
+  }
   if (detail == Detail::kBrief) return message;
 
   for (const VcpuState& vcpu : metadata.vcpus) Fill(vcpu, *message.add_vcpus());

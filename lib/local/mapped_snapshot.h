@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "base/mapping.h"
 #include "local/mapped_arena.h"
 #include "local/pinned_snapshot.h"
+#include "store/machine_frames.h"
 #include "store/page_map.h"
 
 namespace stillframe {
@@ -45,14 +47,15 @@ class MappedSnapshot final : public PinnedSnapshot {
     v1::Snapshot metadata;
     std::uint64_t pin = 0;
     PageMap pages;
+    std::optional<MachineFrames> machine_frames;
     LivenessWord liveness;
     std::shared_ptr<MappedArena> arena;
     std::vector<const std::byte*> segments;
     std::function<void(std::uint64_t pin)> release;  // must not block
   };
 
-  // Checks once that no slot of the page map is outside the segments, so that reading need not.
-  // DATA_LOSS when one is. On errors nothing is released.
+  // Checks once that no slot of the page map, which is sealed, is outside the segments, so that
+  // reading need not. DATA_LOSS when one is. On errors nothing is released.
   static absl::StatusOr<std::shared_ptr<MappedSnapshot>> Create(Parts parts);
   ~MappedSnapshot() override;
 
@@ -60,6 +63,10 @@ class MappedSnapshot final : public PinnedSnapshot {
 
   const v1::Snapshot& metadata() const override { return parts_.metadata; }
   std::span<const Slot> slots() const override { return parts_.pages.slots(); }
+  std::span<const std::uint64_t> machine_frames() const override {
+    if (!parts_.machine_frames) return {};
+    return parts_.machine_frames->frames();
+  }
   Run RunAt(Gfn gfn, Gfn end) const override;
   absl::StatusOr<ReadResult> Read(std::uint64_t address,
                                   std::span<std::byte> destination) const override;

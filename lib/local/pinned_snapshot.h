@@ -32,6 +32,11 @@ class PinnedSnapshot {
   // did not change.
   virtual std::span<const Slot> slots() const = 0;
 
+  // What the guest's page tables call each guest frame, kNoMachineFrame where there is none: one
+  // per page, or none at all when they name guest frames. Good even when the pin was lost. The
+  // guest's own values: any may be wrong.
+  virtual std::span<const std::uint64_t> machine_frames() const = 0;
+
   // A maximal run of pages in one state, and for present pages contiguous in memory.
   struct Run {
     GfnRange range;

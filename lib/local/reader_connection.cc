@@ -188,6 +188,9 @@ absl::Status ReaderConnection::Pin(const local::v1::PinSnapshot& request, Reply&
   pinned.set_control_bytes(held->store->control().bytes());
 
   frame.descriptors = {snapshot->pages.fd(), held->store->control().fd()};
+  if (snapshot->machine_frames != nullptr) {
+    frame.descriptors.push_back(snapshot->machine_frames->fd());
+  }
   frame.lender = std::make_shared<ConnectionPins::Held>(*held);
   return absl::OkStatus();
 }

@@ -1,6 +1,6 @@
 // A directory of one guest whose snapshots a test publishes itself, over a real store.
 //
-// Thread-safe, but for Publish and BeginEpoch, which one thread calls.
+// Thread-safe, but for Publish, SetMachineFrames and BeginEpoch, which one thread calls.
 #pragma once
 
 #include <cstring>
@@ -51,6 +51,12 @@ class FakeGuestDirectory final : public GuestDirectory {
     events_.Append(std::move(event));
   }
 
+  // For generations that are published from now on.
+  void SetMachineFrames(const std::vector<std::uint64_t>& frames) {
+    machine_frames_ = std::make_shared<const MachineFrames>(*MachineFrames::Seal("test", frames));
+  }
+  const std::shared_ptr<const MachineFrames>& machine_frames() const { return machine_frames_; }
+
   // A generation in which `pages` fresh pages from frame 0 on are filled with `fill`, the last
   // frame is a hole, and the rest is as before.
   SnapshotPtr Publish(std::byte fill, std::size_t pages = 4) {
@@ -71,7 +77,7 @@ class FakeGuestDirectory final : public GuestDirectory {
     metadata.generation = Generation{++generation_};
     metadata.pages_total = kPages;
     metadata.vcpus.resize(1);
-    auto published = current->Publish(std::move(metadata), slots_);
+    auto published = current->Publish(std::move(metadata), slots_, machine_frames_);
     return published.ok() ? *published : nullptr;
   }
 
@@ -139,6 +145,7 @@ class FakeGuestDirectory final : public GuestDirectory {
   GuestIdentity identity_;
   EventLog events_;
   std::vector<Slot> slots_;
+  std::shared_ptr<const MachineFrames> machine_frames_;
   std::uint64_t generation_ = 0;
 
   mutable Mutex mu_;

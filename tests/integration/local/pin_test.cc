@@ -167,6 +167,28 @@ TEST_F(PinTest, APinOutlivesItsEpochAndTheGuardRefusesAnother) {
   EXPECT_EQ(FirstByte(**fresh), std::byte{9});
 }
 
+TEST_F(PinTest, MachineFramesComeWithThePinAndOutliveIt) {
+  StartServer();
+  guests_->Publish(std::byte{1});
+  std::vector<std::uint64_t> table(FakeGuestDirectory::kPages, kNoMachineFrame);
+  for (std::uint64_t page = 0; page < 8; ++page) table[page] = 0x12345678 - 3 * page;
+  guests_->SetMachineFrames(table);
+  guests_->Publish(std::byte{2});
+  const auto client = Connect();
+  const auto before = client->Pin(Select(1), milliseconds(0));
+  const auto after = client->Pin(Select(2), milliseconds(1000));
+  ASSERT_TRUE(before.ok() && after.ok()) << before.status() << after.status();
+  EXPECT_EQ((*before)->metadata().frame_space(), v1::Snapshot::FRAME_SPACE_GUEST);
+  EXPECT_TRUE((*before)->machine_frames().empty());
+  EXPECT_EQ((*after)->metadata().frame_space(), v1::Snapshot::FRAME_SPACE_MACHINE);
+
+  for (int i = 3; i < 6; ++i) guests_->Publish(std::byte(i));
+  clock_.AdvanceMs(2000);
+  ASSERT_TRUE(Eventually([&] { return !(*after)->CheckHeld().ok(); }));
+  const auto frames = (*after)->machine_frames();
+  EXPECT_EQ(std::vector<std::uint64_t>(frames.begin(), frames.end()), table);
+}
+
 TEST_F(PinTest, ReadersCannotMapTheArenaWritable) {
   StartServer();
   const SnapshotPtr snapshot = guests_->Publish(std::byte{1});

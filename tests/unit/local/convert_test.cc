@@ -51,6 +51,16 @@ TEST(ConvertTest, BriefLeavesRegistersAndMapOut) {
   EXPECT_EQ(message.trigger(), v1::Snapshot::TRIGGER_REQUEST);
 }
 
+TEST(ConvertTest, WhatPageTablesNameAndBackendsMappedIsSaidInListsToo) {
+  SnapshotMetadata metadata = Sample();
+  EXPECT_EQ(ToMessage(metadata, Detail::kBrief).frame_space(), v1::Snapshot::FRAME_SPACE_GUEST);
+  EXPECT_FALSE(ToMessage(metadata, Detail::kBrief).has_pages_backend_mapped());
+  metadata.frame_space = FrameSpace::kMachine;
+  metadata.pages_backend_mapped = 0;
+  EXPECT_EQ(ToMessage(metadata, Detail::kBrief).frame_space(), v1::Snapshot::FRAME_SPACE_MACHINE);
+  EXPECT_TRUE(ToMessage(metadata, Detail::kBrief).has_pages_backend_mapped());
+}
+
 TEST(ConvertTest, AFailureNamesItsCode) {
   SnapshotEvent event;
   event.kind = SnapshotEvent::Kind::kFailed;
