@@ -3,6 +3,8 @@
 #include <utility>
 
 #include "base/status.h"
+#include "gateway/machine_frames_plan.h"
+#include "gateway/machine_frames_stream.h"
 #include "gateway/read_pages_stream.h"
 #include "gateway/read_plan.h"
 #include "gateway/read_scatter_stream.h"
@@ -43,6 +45,21 @@ MemoryService::ReadScatter(grpc::CallbackServerContext* call) {
   auto lease = context_.streams->Take("scatter reads", call->peer());
   if (!lease.ok()) return RefuseScatter(lease.status());
   return new ReadScatterStream(context_, call, *std::move(lease));
+}
+
+grpc::ServerWriteReactor<v1::ReadMachineFramesResponse>* MemoryService::ReadMachineFrames(
+    grpc::CallbackServerContext* call, const v1::ReadMachineFramesRequest* request) {
+  const auto make = [&]() -> absl::StatusOr<MachineFramesStream*> {
+    SF_ASSIGN_OR_RETURN(auto lease, context_.streams->Take("read machine frames", call->peer()));
+    SF_ASSIGN_OR_RETURN(auto snapshot, context_.link.Pin(request->snapshot()));
+    SF_ASSIGN_OR_RETURN(MachineFramesPlan plan,
+                        MachineFramesPlan::Create(std::move(snapshot), *request, context_.limits));
+    return new MachineFramesStream(context_, call, std::move(lease), std::move(plan));
+  };
+  const absl::StatusOr<MachineFramesStream*> stream = make();
+  if (!stream.ok()) return RefuseStream<v1::ReadMachineFramesResponse>(stream.status());
+  (*stream)->Start();
+  return *stream;
 }
 
 }  // namespace stillframe

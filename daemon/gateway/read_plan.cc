@@ -1,13 +1,10 @@
 #include "gateway/read_plan.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <utility>
 
-#include "base/reason.h"
 #include "base/status.h"
-#include "gateway/refusal.h"
+#include "gateway/page_ranges.h"
 
 namespace stillframe {
 namespace {
@@ -23,42 +20,13 @@ std::uint64_t ChunkPages(std::uint32_t requested, std::uint64_t bytes_max) {
   return std::clamp(bytes, kChunkBytesMin, std::max(bytes_max, kChunkBytesMin)) >> kPageShift;
 }
 
-absl::StatusOr<GfnRange> CheckRange(const v1::PageRange& range, std::uint64_t page_count) {
-  const std::uint64_t first = range.first_gfn();
-  const std::uint64_t pages = range.page_count();
-  if (pages == 0 || first + pages < first) {
-    return WithReason(
-        absl::InvalidArgumentError(fmt::format(
-            "read {} pages at gfn {:#x}: {}", pages, first,
-            pages == 0 ? "a range needs at least one page" : "the range ends past 2^64")),
-        "RANGE_INVALID");
-  }
-  if (first + pages > page_count) {
-    return WithReason(
-        absl::OutOfRangeError(fmt::format("read {} pages at gfn {:#x}: the snapshot has {} pages",
-                                          pages, first, page_count)),
-        "RANGE_PAST_END", {{"page_count", std::to_string(page_count)}});
-  }
-  return GfnRange{Gfn{first}, pages};
-}
-
 }  // namespace
 
 absl::StatusOr<ReadPlan> ReadPlan::Create(std::shared_ptr<PinnedSnapshot> snapshot,
                                           const v1::ReadPagesRequest& request,
                                           const ServingLimits& limits) {
-  if (static_cast<std::uint64_t>(request.ranges_size()) > limits.request_ranges_max) {
-    return LimitExceeded(fmt::format("read {} ranges", request.ranges_size()), "request_ranges_max",
-                         limits.request_ranges_max);
-  }
-  const std::uint64_t page_count = snapshot->page_count();
-  std::vector<GfnRange> ranges;
-  ranges.reserve(static_cast<std::size_t>(std::max(1, request.ranges_size())));
-  for (const v1::PageRange& range : request.ranges()) {
-    SF_ASSIGN_OR_RETURN(const GfnRange checked, CheckRange(range, page_count));
-    ranges.push_back(checked);
-  }
-  if (ranges.empty() && page_count > 0) ranges.push_back({Gfn{0}, page_count});
+  SF_ASSIGN_OR_RETURN(std::vector<GfnRange> ranges,
+                      CheckRanges(request.ranges(), snapshot->page_count(), limits));
   return ReadPlan(std::move(snapshot), std::move(ranges),
                   ChunkPages(request.chunk_bytes(), limits.chunk_bytes_max), request.skip_empty());
 }

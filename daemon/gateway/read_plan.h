@@ -27,9 +27,7 @@ struct ReadChunk {
 
 class ReadPlan {
  public:
-  // Checks everything that the request asks for. INVALID_ARGUMENT with reason RANGE_INVALID: an
-  // empty range or one past 2^64. OUT_OF_RANGE with RANGE_PAST_END: it ends past the snapshot.
-  // RESOURCE_EXHAUSTED with LIMIT_EXCEEDED: too many ranges.
+  // Checks everything that the request asks for; errors as CheckRanges.
   static absl::StatusOr<ReadPlan> Create(std::shared_ptr<PinnedSnapshot> snapshot,
                                          const v1::ReadPagesRequest& request,
                                          const ServingLimits& limits);

@@ -86,10 +86,17 @@ Generation TestDaemon::Publish(const std::vector<std::uint64_t>& written,
   metadata.generation = Generation{newest_};
   metadata.pages_total = options_.pages;
   metadata.vcpus.resize(1);
-  EXPECT_TRUE(store_->Publish(metadata, slots_).ok());
+  EXPECT_TRUE(store_->Publish(metadata, slots_, machine_frames_).ok());
   memory_of_[newest_] = memory_;
   while (memory_of_.size() > kGenerationsInArena) memory_of_.erase(memory_of_.begin());
   return Generation{newest_};
+}
+
+void TestDaemon::SetMachineFrames(const std::vector<std::uint64_t>& frames) {
+  auto sealed = MachineFrames::Seal("test", frames);
+  ASSERT_TRUE(sealed.ok()) << sealed.status();
+  MutexLock lock(mu_);
+  machine_frames_ = std::make_shared<const MachineFrames>(*std::move(sealed));
 }
 
 std::string TestDaemon::MemoryOf(Generation generation) const {

@@ -34,6 +34,9 @@ class TestDaemon final : public GuestDirectory {
   Generation Publish(const std::vector<std::uint64_t>& written,
                      const std::map<std::uint64_t, Slot>& emptied = {});
 
+  // For generations that are published from now on.
+  void SetMachineFrames(const std::vector<std::uint64_t>& frames);
+
   // What a generation's memory was; zero and absent pages as zeros.
   std::string MemoryOf(Generation generation) const;
 
@@ -61,6 +64,7 @@ class TestDaemon final : public GuestDirectory {
 
   mutable Mutex mu_;
   std::vector<Slot> slots_ ABSL_GUARDED_BY(mu_);
+  std::shared_ptr<const MachineFrames> machine_frames_ ABSL_GUARDED_BY(mu_);
   std::string memory_ ABSL_GUARDED_BY(mu_);
   std::map<std::uint64_t, std::string> memory_of_ ABSL_GUARDED_BY(mu_);
   std::uint64_t newest_ ABSL_GUARDED_BY(mu_) = 0;
