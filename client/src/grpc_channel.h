@@ -17,7 +17,7 @@ namespace stillframe {
 struct GrpcChannels {
   Target target;
   std::shared_ptr<grpc::Channel> calls;
-  std::shared_ptr<grpc::Channel> bulk;  // ReadPages only
+  std::shared_ptr<grpc::Channel> bulk;  // ReadPages and ReadMachineFrames
 
   // Connects lazily. INVALID_ARGUMENT or what errno means when a TLS file cannot be read.
   static absl::StatusOr<std::shared_ptr<const GrpcChannels>> Create(const Target& target,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "grpc_machine_frames.h"
 #include "grpc_page_stream.h"
 #include "grpc_scatter_stream.h"
 #include "grpc_status.h"
@@ -101,6 +102,10 @@ class GrpcSnapshotReader final : public SnapshotReader {
       }
     }
     return Finish(*call, context, sunk);
+  }
+
+  absl::StatusOr<std::vector<std::uint64_t>> MachineFrames(std::stop_token stop) override {
+    return FetchMachineFrames(*channels_, selector_, metadata_.page_count(), std::move(stop));
   }
 
  private:

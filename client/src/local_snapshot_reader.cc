@@ -6,6 +6,7 @@
 #include <chrono>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/reason.h"
 #include "base/status.h"
@@ -110,6 +111,18 @@ class LocalSnapshotReader final : public SnapshotReader {
     if (!open.empty()) SF_RETURN_IF_ERROR(sink(open));
     SF_RETURN_IF_ERROR(other->CheckHeld());
     return snapshot_->CheckHeld();
+  }
+
+  // The table is sealed and never recycled: it is right whether or not the pin held.
+  absl::StatusOr<std::vector<std::uint64_t>> MachineFrames(std::stop_token) override {
+    const auto frames = snapshot_->machine_frames();
+    if (frames.empty()) {
+      return WithReason(absl::FailedPreconditionError(fmt::format(
+                            "read machine frames of guest {}: its page tables name guest frames",
+                            metadata().guest_name())),
+                        "NO_MACHINE_FRAMES");
+    }
+    return std::vector<std::uint64_t>(frames.begin(), frames.end());
   }
 
  private:

@@ -10,6 +10,7 @@
 #include <functional>
 #include <span>
 #include <stop_token>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -66,6 +67,11 @@ class SnapshotReader {
   // ascending; runs closer than `coalesce_pages` are joined.
   virtual absl::Status ForEachChangedExtent(Generation base, std::uint64_t coalesce_pages,
                                             const ExtentSink& sink, std::stop_token stop = {}) = 0;
+
+  // What CR3 and page-table entries call each page, kNoMachineFrame where that is nothing: one per
+  // page. FAILED_PRECONDITION with reason NO_MACHINE_FRAMES when they name guest frames, as most
+  // do (metadata().frame_space()). The guest's own values: any may be wrong.
+  virtual absl::StatusOr<std::vector<std::uint64_t>> MachineFrames(std::stop_token stop = {}) = 0;
 
   // ReadScatter for one address. DATA_LOSS naming page and kind when part of it is absent.
   absl::Status ReadAt(std::uint64_t address, std::span<std::byte> destination);

@@ -21,6 +21,9 @@ class GrpcBackend final : public ReaderBackend {
   }
   std::string target() const override { return "unix:" + folder_ + "/gateway.sock"; }
   void Publish(const FakeImage& image) override { world_.Publish("web1", image); }
+  void SetMachineFrames(const std::vector<std::uint64_t>& frames) override {
+    world_.SetMachineFrames("web1", frames);
+  }
   void EvictFirst() override { world_.Evict("web1", 1); }
   std::uint64_t pins() const override { return world_.pins(); }
 

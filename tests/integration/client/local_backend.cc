@@ -67,8 +67,12 @@ class LocalBackend final : public ReaderBackend {
     metadata.epoch = store.epoch();
     metadata.generation = Generation{++generation_};
     metadata.pages_total = image.size();
-    const auto published = store.Publish(std::move(metadata), slots_);
+    const auto published = store.Publish(std::move(metadata), slots_, guests_.machine_frames());
     ASSERT_TRUE(published.ok()) << published.status();
+  }
+
+  void SetMachineFrames(const std::vector<std::uint64_t>& frames) override {
+    guests_.SetMachineFrames(frames);
   }
 
   // The store keeps two generations.

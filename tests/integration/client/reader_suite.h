@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "stillframe/connection.h"
 #include "support/fake_gateway/fake_gateway.h"
@@ -20,6 +21,9 @@ class ReaderBackend {
 
   // Present, zero and absent pages; becomes the next generation.
   virtual void Publish(const FakeImage& image) = 0;
+
+  // For generations that are published from now on; as many as they have pages.
+  virtual void SetMachineFrames(const std::vector<std::uint64_t>& frames) = 0;
 
   // Evicts generation 1; 2 is the oldest then.
   virtual void EvictFirst() = 0;

@@ -201,6 +201,24 @@ TEST_P(ReaderSuiteTest, ChangedExtentsNameExactlyThePagesThatDiffer) {
   EXPECT_EQ(joined, 1u);
 }
 
+TEST_P(ReaderSuiteTest, MachineFramesAreThoseOfTheGeneration) {
+  std::vector<std::uint64_t> frames(kPages, kNoMachineFrame);
+  for (std::size_t i = 0; i < kPages; i += 2) frames[i] = 0x12345678 - i;
+  backend_->SetMachineFrames(frames);
+  backend_->Publish(Image('3'));
+  const auto reader = Open(3);
+  EXPECT_EQ(reader->metadata().frame_space(), v1::Snapshot::FRAME_SPACE_MACHINE);
+  const auto read = reader->MachineFrames();
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_TRUE(*read == frames);
+
+  const auto before = Open(2);
+  EXPECT_EQ(before->metadata().frame_space(), v1::Snapshot::FRAME_SPACE_GUEST);
+  const absl::Status none = before->MachineFrames().status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(none)) << none;
+  EXPECT_EQ(ReasonOf(none).name, "NO_MACHINE_FRAMES");
+}
+
 TEST_P(ReaderSuiteTest, ThePinGoesWithTheReader) {
   auto reader = Open(1);
   EXPECT_TRUE(Eventually([this] { return backend_->pins() == 1; }));

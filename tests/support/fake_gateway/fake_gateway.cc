@@ -270,6 +270,30 @@ class Memory final : public v1::MemoryService::Service {
     return Status::OK;
   }
 
+  Status ReadMachineFrames(ServerContext*, const v1::ReadMachineFramesRequest* request,
+                           grpc::ServerWriter<v1::ReadMachineFramesResponse>* writer) override {
+    constexpr std::size_t kPart = 1000;
+    SnapshotHold snapshot;
+    if (Status status = world_.Find(request->snapshot(), snapshot); !status.ok()) return status;
+    const std::vector<std::uint64_t>& frames = snapshot->machine_frames;
+    if (frames.empty()) {
+      return FakeError(grpc::StatusCode::FAILED_PRECONDITION, "the guest has no machine frames",
+                       "NO_MACHINE_FRAMES", {});
+    }
+    v1::ReadMachineFramesResponse first;
+    *first.mutable_snapshot() = Brief(snapshot->metadata);
+    writer->Write(first);
+    for (std::size_t at = 0; at < frames.size(); at += kPart) {
+      v1::ReadMachineFramesResponse part;
+      part.set_first_gfn(at);
+      for (std::size_t i = at; i < std::min(frames.size(), at + kPart); ++i) {
+        part.add_machine_frames(frames[i]);
+      }
+      if (!writer->Write(part)) return Status::CANCELLED;
+    }
+    return Status::OK;
+  }
+
  private:
   static void Fill(const FakeSnapshot& snapshot, const v1::ReadScatterRequest::Read& read,
                    v1::ReadScatterResponse::Result& result) {

@@ -36,6 +36,7 @@ FakePage PageOf(char byte);
 struct FakeSnapshot {
   v1::Snapshot metadata;
   FakeImage pages;
+  std::vector<std::uint64_t> machine_frames;
 };
 
 // The guests and their generations; what the services serve.
@@ -45,6 +46,10 @@ class FakeWorld {
 
   // The next generation of the guest. `vcpus` and memory regions come from `metadata`.
   std::uint64_t Publish(const std::string& guest, FakeImage pages, v1::Snapshot metadata = {});
+
+  // For generations of the guest that are published from now on.
+  void SetMachineFrames(const std::string& guest, std::vector<std::uint64_t> frames);
+
   void Evict(const std::string& guest, std::uint64_t generation);
   void ChangeEpoch(const std::string& guest, const std::string& epoch);
 
@@ -72,6 +77,7 @@ class FakeWorld {
  private:
   struct Guest {
     v1::Guest guest;
+    std::vector<std::uint64_t> machine_frames;
     std::map<std::uint64_t, std::shared_ptr<const FakeSnapshot>> live;
   };
 

@@ -58,12 +58,20 @@ std::uint64_t FakeWorld::Publish(const std::string& name, FakeImage pages, v1::S
       metadata.set_pages_absent(metadata.pages_absent() + 1);
     }
   }
+  metadata.set_frame_space(guest.machine_frames.empty() ? v1::Snapshot::FRAME_SPACE_GUEST
+                                                        : v1::Snapshot::FRAME_SPACE_MACHINE);
   guest.guest.set_page_count(pages.size());
   guest.guest.set_latest_generation(generation);
   if (guest.live.empty()) guest.guest.set_oldest_generation(generation);
   *AddEvent(guest).mutable_published() = metadata;
-  guest.live[generation] = std::make_shared<FakeSnapshot>(FakeSnapshot{metadata, std::move(pages)});
+  guest.live[generation] = std::make_shared<FakeSnapshot>(
+      FakeSnapshot{metadata, std::move(pages), guest.machine_frames});
   return generation;
+}
+
+void FakeWorld::SetMachineFrames(const std::string& name, std::vector<std::uint64_t> frames) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Named(name)->machine_frames = std::move(frames);
 }
 
 void FakeWorld::Evict(const std::string& name, std::uint64_t generation) {
