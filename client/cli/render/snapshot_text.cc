@@ -146,7 +146,11 @@ std::string SnapshotText(const v1::Snapshot& snapshot) {
       {"  absent", Pages(snapshot.pages_absent())},
       {"copied", Pages(snapshot.pages_copied())},
       {"changed", Pages(snapshot.pages_changed())},
+      {"backend-mapped", snapshot.has_pages_backend_mapped()
+                             ? Pages(snapshot.pages_backend_mapped())
+                             : std::string("unknown")},
       {"faults in pause", std::to_string(snapshot.window_page_faults())},
+      {"page tables name", NameOfField(snapshot, "frame_space") + " frames"},
   });
 }
 

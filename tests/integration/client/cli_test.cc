@@ -77,6 +77,14 @@ TEST_F(CliTest, ShowHasRegistersAndMemoryMap) {
   EXPECT_EQ(Document(Run({"show", "web1", "--json"}))["vcpus"][0]["rip"], "0xffffffff81234567");
 }
 
+TEST_F(CliTest, ShowSaysWhatPageTablesName) {
+  EXPECT_THAT(Run({"show", "web1"}).out, HasSubstr("page tables name  guest frames"));
+  world_.SetMachineFrames("web1", std::vector<std::uint64_t>(8, 1));
+  world_.Publish("web1", FakeImage(8));
+  EXPECT_THAT(Run({"show", "web1@3"}).out, HasSubstr("page tables name  machine frames"));
+  EXPECT_EQ(Document(Run({"show", "web1", "--json"}))["frame_space"], "machine");
+}
+
 TEST_F(CliTest, ReadGivesRawBytesToFilesAndPipes) {
   const CliResult result = Run({"read", "web1@1", "0xfff", "3"});
   EXPECT_EQ(result.out, "abb");

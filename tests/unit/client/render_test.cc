@@ -84,6 +84,20 @@ TEST(RenderTest, JsonNamesEnumsAndShowsRegistersInHexadecimal) {
   EXPECT_TRUE(json["memory_regions"].is_array());
 }
 
+TEST(RenderTest, SnapshotsSayWhatPageTablesNameAndWhatBackendsHadMapped) {
+  v1::Snapshot snapshot;
+  snapshot.set_frame_space(v1::Snapshot::FRAME_SPACE_GUEST);
+  EXPECT_THAT(SnapshotText(snapshot), HasSubstr("page tables name  guest frames\n"));
+  EXPECT_THAT(SnapshotText(snapshot), HasSubstr("backend-mapped    unknown\n"));
+  EXPECT_FALSE(ToJson(snapshot).contains("pages_backend_mapped"));
+  snapshot.set_frame_space(v1::Snapshot::FRAME_SPACE_MACHINE);
+  snapshot.set_pages_backend_mapped(3);
+  EXPECT_THAT(SnapshotText(snapshot), HasSubstr("page tables name  machine frames\n"));
+  EXPECT_THAT(SnapshotText(snapshot), HasSubstr("backend-mapped    3 (12 KiB)\n"));
+  EXPECT_EQ(ToJson(snapshot)["frame_space"], "machine");
+  EXPECT_EQ(ToJson(snapshot)["pages_backend_mapped"], 3u);
+}
+
 TEST(RenderTest, JsonSurvivesNamesThatAreNotUtf8) {
   v1::Guest guest;
   guest.set_name("a\xff\"\n");
