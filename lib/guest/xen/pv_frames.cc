@@ -27,10 +27,9 @@ class PvFrames final : public FrameSource {
                                                    const XenMemory* mapped) override {
     SF_RETURN_IF_ERROR(FindTable(domain));
     std::vector<std::uint64_t> machine = ReadTable();
-    const bool same = mapped != nullptr && domain.pages <= pages_ && machine == machine_;
+    const bool same = mapped != nullptr && domain.pages <= pages_ && machine == *machine_;
     pages_ = domain.pages;
     if (same) return nullptr;
-    machine_ = machine;
     auto table = std::make_unique<FrameTable>();
     table->present.Resize(machine.size());
     for (std::uint64_t pfn = 0; pfn < machine.size(); ++pfn) {
@@ -38,7 +37,9 @@ class PvFrames final : public FrameSource {
     }
     known_.Resize(machine.size());
     known_.Or(table->present);
-    table->machine = std::move(machine);
+    machine_ = std::make_shared<const std::vector<std::uint64_t>>(std::move(machine));
+    table->machine = machine_;
+    table->guest = std::make_shared<const MachineToGuest>(*machine_);
     return table;
   }
 
@@ -110,8 +111,8 @@ class PvFrames final : public FrameSource {
   }
 
   bool TableHolds() const {
-    for (std::uint64_t pfn = 0; pfn < machine_.size(); ++pfn) {
-      if (Entry(pfn) != machine_[pfn]) return false;
+    for (std::uint64_t pfn = 0; pfn < machine_->size(); ++pfn) {
+      if (Entry(pfn) != (*machine_)[pfn]) return false;
     }
     return true;
   }
@@ -121,7 +122,8 @@ class PvFrames final : public FrameSource {
   P2mAnchor anchor_;
   std::vector<std::uint64_t> table_frames_;
   std::unique_ptr<ForeignPages> table_;  // the table itself, live
-  std::vector<std::uint64_t> machine_;   // what it said at the last Look
+  std::shared_ptr<const std::vector<std::uint64_t>> machine_ =
+      std::make_shared<const std::vector<std::uint64_t>>();  // what it said at the last Look
   PageBitmap known_;
   std::uint64_t pages_ = 0;
 };

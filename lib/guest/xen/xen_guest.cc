@@ -126,6 +126,7 @@ absl::StatusOr<std::shared_ptr<const GuestView>> XenGuest::Refresh() {
   view->vcpus = domain.vcpus_online;
   view->map = memory_->map;
   view->extents = memory_->extents;
+  view->machine_frames = memory_->frames.machine;
   view->memory = memory_;
   view_ = std::move(view);
   return view_;

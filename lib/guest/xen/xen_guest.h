@@ -36,7 +36,7 @@ class XenGuest final : public Guest {
   absl::Status Resume() override;
   absl::StatusOr<DirtyAnswer> FetchDirty(PageBitmap& dirty) override;
   std::uint64_t EstimateDirty() override;
-  std::optional<std::uint64_t> CountBackendPages();
+  std::optional<std::uint64_t> CountBackendPages() override;
   absl::Status FetchVcpus() override;
   absl::StatusOr<std::vector<VcpuState>> DecodeVcpus() override;
 

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "guest/guest.h"
+#include "guest/machine_to_guest.h"
 #include "guest/memory_map.h"
 #include "guest/page_bitmap.h"
 #include "guest/xen/foreign_pages.h"
@@ -20,15 +21,20 @@ namespace stillframe {
 
 // Which frame numbers have memory, and what Xen calls each.
 struct FrameTable {
-  PageBitmap present;                  // by frame number as the guest counts
-  std::vector<std::uint64_t> machine;  // PV: machine frame of each; else empty, they are the same
+  PageBitmap present;  // by frame number as the guest counts
+
+  // PV: the machine frame of each; else null, they are the same.
+  std::shared_ptr<const std::vector<std::uint64_t>> machine;
+
+  // PV: the way back; else null.
+  std::shared_ptr<const MachineToGuest> guest;
+
+  std::uint64_t XenFrame(Gfn gfn) const { return machine ? (*machine)[gfn.value] : gfn.value; }
 
   // The guest's number for what Xen calls `frame`; none when it is not the guest's.
   std::optional<Gfn> GuestFrame(std::uint64_t frame) const {
-    return machine.empty() ? std::optional(Gfn{frame}) : std::nullopt;
+    return guest ? guest->Find(frame) : std::optional(Gfn{frame});
   }
-
-  std::uint64_t XenFrame(Gfn gfn) const { return machine.empty() ? gfn.value : machine[gfn.value]; }
 };
 
 struct XenMemory {

@@ -1,4 +1,4 @@
-#include "introspect/machine_to_guest.h"
+#include "guest/machine_to_guest.h"
 
 #include <algorithm>
 
