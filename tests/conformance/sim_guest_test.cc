@@ -7,13 +7,16 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "guest/sim/sim_hypervisor.h"
 #include "guest/sim/sim_resumer.h"
+#include "introspect/machine_to_guest.h"
 #include "support/eventually.h"
+#include "support/page_walk.h"
 #include "support/sim_process.h"
 #include "support/temp_directory.h"
 
@@ -65,6 +68,56 @@ TEST_F(SimGuestTest, EveryWorkloadWorksAndStopsInAPause) {
     EXPECT_TRUE(guest->Resume().ok());
     EXPECT_TRUE(Eventually([&] { return status.work[0] > stopped; }));
   }
+}
+
+// Which RAM page an entry of the workload "mesh" names, from what it says besides.
+std::uint64_t NamedPage(std::uint64_t entry) {
+  constexpr std::uint64_t kWindowFirst = 256;
+  return kWindowFirst + (entry >> 52);
+}
+
+TEST_F(SimGuestTest, PageTablesNameMachineFramesWhereAsked) {
+  const auto process = Start(
+      "pv", {"--workload", "mesh", "--ram-mib", "8", "--machine-frames", "--hole", "0x100:0x40"});
+  ASSERT_NE(process, nullptr);
+  const auto guest = Open(*process);
+  const auto view = guest->Refresh();
+  ASSERT_TRUE(view.ok()) << view.status();
+  ASSERT_NE((*view)->machine_frames, nullptr);
+  const std::vector<std::uint64_t> frames = *(*view)->machine_frames;
+  ASSERT_EQ(frames.size(), (*view)->map.page_count());
+  EXPECT_EQ(frames[0x100], kNoMachineFrame);
+
+  const MachineToGuest index(frames);
+  for (std::uint64_t page = 0; page < 2048; ++page) {
+    const Gfn gfn{page < 0x100 ? page : page + 0x40};
+    EXPECT_EQ(index.Find(frames[gfn.value]), gfn);
+  }
+  ASSERT_TRUE(guest->Pause().ok());
+  ASSERT_TRUE(guest->FetchVcpus().ok());
+  const auto vcpus = guest->DecodeVcpus();
+  ASSERT_TRUE(vcpus.ok()) << vcpus.status();
+  std::optional<Gfn> table = index.Find(vcpus->front().cr3 >> kPageShift);
+  for (int step = 0; step < 100; ++step) {
+    ASSERT_TRUE(table.has_value()) << step;
+    const auto entry = ReadPhysical64(**view, table->address() + step * 8);
+    ASSERT_TRUE(entry.has_value()) << step;
+    table = index.Find((*entry & 0x000f'ffff'ffff'f000) >> kPageShift);
+    ASSERT_EQ(table, Gfn{NamedPage(*entry) + 0x40}) << step;
+  }
+  ASSERT_TRUE(guest->Resume().ok());
+
+  // Another view keeps the table, unless the memory map is another.
+  ASSERT_TRUE(process->OperatorPause().ok());
+  const auto paused = guest->Refresh();
+  ASSERT_TRUE(paused.ok());
+  EXPECT_NE(*paused, *view);
+  EXPECT_EQ((*paused)->machine_frames, (*view)->machine_frames);
+  ASSERT_TRUE(process->BalloonOut({Gfn{0x10}, 1}).ok());
+  const auto ballooned = guest->Refresh();
+  ASSERT_TRUE(ballooned.ok());
+  EXPECT_EQ((*ballooned)->machine_frames->at(0x10), kNoMachineFrame);
+  EXPECT_EQ((*ballooned)->machine_frames->at(0x11), frames[0x11]);
 }
 
 TEST_F(SimGuestTest, PagesNeverWrittenTakeNoMemory) {

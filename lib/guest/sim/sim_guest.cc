@@ -81,6 +81,15 @@ absl::Status SimGuest::Attach(const std::string& path) {
   ram_ = std::make_shared<const Mapping>(std::move(ram));
   ram_fd_ = std::move(fds[0]);
   guest_pages_ = reply.guest_pages;
+  return reply.has_machine_frames != 0 ? AttachMachineFrames() : absl::OkStatus();
+}
+
+absl::Status SimGuest::AttachMachineFrames() {
+  const std::size_t bytes = guest_pages_ * sizeof(std::uint64_t);
+  UniqueFd fd;
+  SF_RETURN_IF_ERROR(control_.Call(RequestOf(sim::Command::kMachineFrames), {}, {&fd, 1}));
+  SF_RETURN_IF_ERROR(CheckSealedForever(fd.get(), bytes));
+  SF_ASSIGN_OR_RETURN(machine_frames_, Mapping::Shared(fd.get(), 0, bytes, Access::kReadOnly));
   return absl::OkStatus();
 }
 
@@ -101,6 +110,14 @@ absl::StatusOr<std::shared_ptr<const SimGuest::View>> SimGuest::BuildView() cons
   view->vcpus = layout_.vcpus;
   view->map_generation = layout_.map_generation;
   view->ram = ram_;
+  if (view_ != nullptr && view_->map == view->map) {
+    view->machine_frames = view_->machine_frames;
+  } else if (machine_frames_.size() != 0) {
+    const std::span table(reinterpret_cast<const std::uint64_t*>(machine_frames_.data()),
+                          guest_pages_);
+    view->machine_frames =
+        std::make_shared<const std::vector<std::uint64_t>>(sim::MachineFramesOf(table, view->map));
+  }
   for (std::uint32_t i = 0; i < layout_.region_count; ++i) {
     const sim::Region& region = layout_.regions[i];
     if (region.kind != sim::WireRegion::kRam) continue;

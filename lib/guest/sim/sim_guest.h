@@ -44,6 +44,7 @@ class SimGuest final : public Guest {
 
   SimGuest(GuestIdentity identity, sim::SimConnection control, sim::SimConnection resume);
   absl::Status Attach(const std::string& path);
+  absl::Status AttachMachineFrames();
   absl::Status StartLog();
   absl::StatusOr<std::shared_ptr<const View>> BuildView() const;
   std::string Describe(std::string_view attempt) const;
@@ -61,6 +62,7 @@ class SimGuest final : public Guest {
   std::shared_ptr<const Mapping> ram_;  // shared with views
   Mapping dirty_;
   Mapping status_;
+  Mapping machine_frames_;  // empty: page tables name guest frames
   std::uint64_t log_owner_ = 0;
 
   std::shared_ptr<const View> view_;

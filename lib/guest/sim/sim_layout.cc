@@ -57,6 +57,18 @@ absl::StatusOr<MemoryMap> CheckLayout(const DescribeReply& layout, std::uint64_t
   return MemoryMap::Create(std::move(regions));
 }
 
+std::vector<std::uint64_t> MachineFramesOf(std::span<const std::uint64_t> table,
+                                           const MemoryMap& map) {
+  std::vector<std::uint64_t> frames(map.page_count(), kNoMachineFrame);
+  for (const MemoryRegion& region : map.regions()) {
+    if (region.kind != RegionKind::kRam) continue;
+    const auto ram = table.subspan(region.range.first.value, region.range.pages);
+    std::copy(ram.begin(), ram.end(),
+              frames.begin() + static_cast<std::ptrdiff_t>(region.range.first.value));
+  }
+  return frames;
+}
+
 absl::Status ClearHoles(int ram_fd, const Region& region, PageBitmap& resident) {
   absl::Status status;
   std::uint64_t data_end = 0;  // RAM pages from the last answer up to here have memory

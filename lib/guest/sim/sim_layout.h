@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -19,6 +20,11 @@ namespace stillframe::sim {
 // `guest_pages` and lie inside a RAM file of `ram_pages`.
 absl::StatusOr<MemoryMap> CheckLayout(const DescribeReply& layout, std::uint64_t guest_pages,
                                       std::uint64_t ram_pages);
+
+// What `table`, of map.page_count() entries, has for the frames that `map` says are RAM, and
+// kNoMachineFrame for all others.
+std::vector<std::uint64_t> MachineFramesOf(std::span<const std::uint64_t> table,
+                                           const MemoryMap& map);
 
 // Clears from `resident` those frames of `region` that are holes in the RAM file. Does not
 // allocate. Costs one lseek for each page of short runs, one for each hole of long ones.

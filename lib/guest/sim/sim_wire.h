@@ -13,7 +13,7 @@
 
 namespace stillframe::sim {
 
-inline constexpr std::uint32_t kProtocol = 0x53465332;  // grows with every change of this header
+inline constexpr std::uint32_t kProtocol = 0x53465333;  // grows with every change of this header
 inline constexpr char kSocketSuffix[] = ".sim";
 
 inline constexpr std::uint32_t kVcpusMax = 64;
@@ -27,6 +27,10 @@ enum class Command : std::uint32_t {
   kPause = 5,     // -> PauseReply once all vCPUs are parked; the daemon's pause, not counted
   kResume = 6,    // -> ResumeReply; drops the daemon's pause only
   kVcpus = 7,     // -> VcpusReply; FAILED_PRECONDITION while the guest runs
+
+  // -> a bare ReplyHeader with a descriptor: uint64 per guest page, sealed against every change.
+  // FAILED_PRECONDITION: page tables name guest frames.
+  kMachineFrames = 8,
 
   // What others than the daemon do. All answer with a bare ReplyHeader.
   kOperatorPause = 100,
@@ -65,6 +69,7 @@ struct IdentifyReply {
 struct AttachReply {
   std::uint64_t ram_bytes = 0;
   std::uint64_t guest_pages = 0;  // bits in the dirty bitmap, indexed by gfn
+  std::uint64_t has_machine_frames = 0;
 };
 
 struct StartLogReply {

@@ -142,6 +142,7 @@ bool ControlServer::Execute(int fd, const Request& request) {
       AttachReply reply;
       reply.ram_bytes = machine_.ram().pages() * kPageBytes;
       reply.guest_pages = machine_.ram().guest_pages();
+      reply.has_machine_frames = machine_.ram().machine_frames_fd() >= 0 ? 1 : 0;
       const int fds[] = {machine_.ram().ram_fd_read_only(), machine_.ram().log_fd(),
                          machine_.status_fd()};
       return SendReply(fd, request, {}, BytesOf(reply), fds);
@@ -169,6 +170,11 @@ bool ControlServer::Execute(int fd, const Request& request) {
       const auto reply = std::make_unique<VcpusReply>();
       const absl::Status status = machine_.ReadVcpus(*reply);
       return SendReply(fd, request, status, BytesOf(*reply), {});
+    }
+    case Command::kMachineFrames: {
+      const int frames = machine_.ram().machine_frames_fd();
+      if (frames < 0) return answer(absl::FailedPreconditionError("there are no machine frames"));
+      return SendReply(fd, request, {}, {}, {&frames, 1});
     }
     case Command::kOperatorPause:
       machine_.Pause(PauseOwner::kOperator);

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <numeric>
+#include <random>
 
 #include "base/memfd.h"
 #include "base/status.h"
@@ -67,6 +69,26 @@ Gfn GuestRam::GfnOf(std::uint64_t ram_page) const {
   std::size_t i = banks_.size() - 1;
   while (banks_[i].ram_page > ram_page) --i;
   return Gfn{banks_[i].first + (ram_page - banks_[i].ram_page)};
+}
+
+absl::Status GuestRam::DealMachineFrames(std::uint64_t seed) {
+  constexpr std::uint64_t kFirst = std::uint64_t{1} << 21;  // no machine frame is a gfn too
+  std::vector<std::uint64_t> dealt(pages_);
+  std::iota(dealt.begin(), dealt.end(), std::max(kFirst, guest_pages_));
+  std::shuffle(dealt.begin(), dealt.end(), std::mt19937_64(seed));
+  machine_frames_.assign(guest_pages_, kNoMachineFrame);
+  for (std::uint64_t page = 0; page < pages_; ++page) {
+    machine_frames_[GfnOf(page).value] = dealt[page];
+  }
+  SF_ASSIGN_OR_RETURN(machine_frames_fd_,
+                      SealedCopy("simguest-machine",
+                                 std::as_bytes(std::span<const std::uint64_t>(machine_frames_))));
+  return absl::OkStatus();
+}
+
+std::uint64_t GuestRam::TableAddressOf(std::uint64_t ram_page) const {
+  const Gfn gfn = GfnOf(ram_page);
+  return machine_frames_.empty() ? gfn.address() : machine_frames_[gfn.value] << kPageShift;
 }
 
 absl::StatusOr<Region> GuestRam::RegionAround(GfnRange range) const {

@@ -28,6 +28,12 @@ class GuestRam {
   std::uint64_t guest_pages() const { return guest_pages_; }
   Gfn GfnOf(std::uint64_t ram_page) const;
 
+  // From now on page tables name machine frames, dealt at random, as in a Xen PV guest.
+  absl::Status DealMachineFrames(std::uint64_t seed);
+
+  // The address by which page tables name the page.
+  std::uint64_t TableAddressOf(std::uint64_t ram_page) const;
+
   // The page, or null while it is ballooned out.
   const std::byte* Read(std::uint64_t ram_page) const {
     return IsBallooned(ram_page) ? nullptr : at(ram_page);
@@ -59,6 +65,7 @@ class GuestRam {
 
   int ram_fd_read_only() const { return ram_fd_read_only_.get(); }
   int log_fd() const { return log_fd_.get(); }
+  int machine_frames_fd() const { return machine_frames_fd_.get(); }  // -1: there are none
 
  private:
   std::byte* at(std::uint64_t ram_page) const { return ram_.data() + ram_page * kPageBytes; }
@@ -76,7 +83,8 @@ class GuestRam {
   std::vector<Region> banks_;  // RAM between holes, ballooned out or not
   PageBitmap ballooned_;       // by gfn
   bool has_balloon_ = false;
-  UniqueFd ram_fd_, ram_fd_read_only_, log_fd_;
+  std::vector<std::uint64_t> machine_frames_;  // by gfn; empty: page tables name gfns
+  UniqueFd ram_fd_, ram_fd_read_only_, log_fd_, machine_frames_fd_;
   Mapping ram_, log_;
 };
 

@@ -15,12 +15,12 @@ constexpr std::uint64_t kEntrySyscall = 0xffffffff82000080;
 constexpr std::uint64_t kIdt = 0xfffffe0000000000;
 constexpr std::uint64_t kPerCpu = 0xffff888000200000;
 
-Vcpu PowerOn(std::uint32_t index) {
+Vcpu PowerOn(std::uint32_t index, const GuestRam& ram) {
   Vcpu vcpu;
   vcpu.rip = kKernelText;
   vcpu.rflags = 0x202;
   vcpu.cr0 = 0x80050033;  // PG AM WP NE ET MP PE
-  vcpu.cr3 = 0x1000;
+  vcpu.cr3 = ram.TableAddressOf(1);
   vcpu.cr4 = 0x6f0;   // OSXMMEXCPT OSFXSR PGE MCE PAE PSE
   vcpu.efer = 0xd01;  // NXE LMA LME SCE
   vcpu.gdt_base = 0xfffffe0000001000 + index * 0x3b000ull;
@@ -43,7 +43,7 @@ Machine::Machine(GuestRam ram, const std::vector<WorkloadOptions>& workloads)
       vcpus_(workloads.size()) {
   for (std::uint32_t i = 0; i < vcpus_.size(); ++i) {
     vcpus_[i].workload = MakeWorkload(workloads[i], ram_);
-    vcpus_[i].registers = PowerOn(i);
+    vcpus_[i].registers = PowerOn(i, ram_);
   }
 }
 
@@ -146,7 +146,7 @@ absl::Status Machine::Reboot() {
     ++status().boot;
     SF_RETURN_IF_ERROR(ram_.Clear());
     for (std::uint32_t i = 0; i < vcpus_.size(); ++i) {
-      vcpus_[i].registers = PowerOn(i);
+      vcpus_[i].registers = PowerOn(i, ram_);
       vcpus_[i].workload->Boot(vcpus_[i].registers);
     }
     return absl::OkStatus();

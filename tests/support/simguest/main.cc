@@ -39,6 +39,7 @@ struct Options {
   std::uint64_t seed = 1;
   std::vector<std::string> holes;
   bool high_memory = false;
+  bool machine_frames = false;
   bool die_with_parent = false;
 };
 
@@ -81,6 +82,8 @@ void Declare(CLI::App& app, Options& options) {
                  "GFN:PAGES, a gap in the address space; RAM goes on behind it. Repeatable");
   app.add_flag("--high-memory", options.high_memory,
                "Put the upper half of the RAM at 4 GiB, as PCs do");
+  app.add_flag("--machine-frames", options.machine_frames,
+               "Let CR3 and page tables name machine frames, as in a Xen PV guest");
   app.add_flag("--die-with-parent", options.die_with_parent,
                "End when the process that started this one ends");
   app.footer(
@@ -155,6 +158,7 @@ absl::Status Run(const Options& options) {
   const UniqueFd stop = StopSignals();
   SF_ASSIGN_OR_RETURN(const std::vector<GfnRange> holes, HolesOf(options));
   SF_ASSIGN_OR_RETURN(GuestRam ram, GuestRam::Create(options.ram_mib * kPagesPerMib, holes));
+  if (options.machine_frames) SF_RETURN_IF_ERROR(ram.DealMachineFrames(options.seed));
   const std::vector<WorkloadOptions> workloads = WorkloadsOf(options, ram.pages());
   SF_ASSIGN_OR_RETURN(const std::unique_ptr<Machine> machine,
                       Machine::Start(std::move(ram), workloads));

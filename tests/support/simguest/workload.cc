@@ -142,7 +142,7 @@ class Mesh final : public Writer {
       });
     }
     Show(vcpu);
-    vcpu.cr3 = ram_.GfnOf(page(0)).address();
+    vcpu.cr3 = ram_.TableAddressOf(page(0));
   }
 
   nanoseconds Step(Vcpu& vcpu) override {
@@ -167,7 +167,7 @@ class Mesh final : public Writer {
   // in the bits that page tables leave to software.
   std::uint64_t Entry() {
     const std::uint64_t i = random_() % std::min<std::uint64_t>(window(), 4096);
-    return ram_.GfnOf(page(i)).address() | 3 | i << 52;
+    return ram_.TableAddressOf(page(i)) | 3 | i << 52;
   }
 };
 

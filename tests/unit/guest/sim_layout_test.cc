@@ -90,6 +90,18 @@ TEST(SimLayoutTest, ClearHolesKeepsExactlyTouchedPages) {
   expect(sparse);
 }
 
+TEST(SimLayoutTest, OnlyRamHasMachineFrames) {
+  const auto layout =
+      LayoutOf({{.first = 0, .pages = 2, .ram_page = 0},
+                {.first = 3, .pages = 1, .ram_page = 2, .kind = WireRegion::kBallooned},
+                {.first = 4, .pages = 1, .ram_page = 3}});
+  const absl::StatusOr<MemoryMap> map = CheckLayout(*layout, 5, 4);
+  ASSERT_TRUE(map.ok()) << map.status();
+  const std::vector<std::uint64_t> table = {10, 11, 12, 13, 14};
+  EXPECT_EQ(MachineFramesOf(table, *map),
+            (std::vector<std::uint64_t>{10, 11, kNoMachineFrame, kNoMachineFrame, 14}));
+}
+
 TEST(SimLayoutTest, RefusesAnImpossibleNumberOfVcpus) {
   const auto reply = std::make_unique<VcpusReply>();
   EXPECT_TRUE(absl::IsDataLoss(DecodeVcpus(*reply).status()));
