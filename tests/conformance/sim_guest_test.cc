@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "guest/machine_to_guest.h"
 #include "guest/sim/sim_hypervisor.h"
 #include "guest/sim/sim_resumer.h"
-#include "introspect/machine_to_guest.h"
 #include "support/eventually.h"
 #include "support/page_walk.h"
 #include "support/sim_process.h"

@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -89,6 +90,7 @@ class JudgedGuest final : public Guest {
   absl::Status FilterResident(PageBitmap& resident) override {
     return inner_->FilterResident(resident);
   }
+  std::optional<std::uint64_t> CountBackendPages() override { return inner_->CountBackendPages(); }
   absl::Status FetchVcpus() override { return inner_->FetchVcpus(); }
   absl::StatusOr<std::vector<VcpuState>> DecodeVcpus() override { return inner_->DecodeVcpus(); }
 

@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "guest/guest.h"
+#include "guest/machine_to_guest.h"
 
 namespace stillframe {
 
@@ -26,7 +28,15 @@ inline std::optional<std::uint64_t> ReadPhysical64(const GuestView& view, std::u
 
 // `view` must outlive it.
 inline WordReader WordsOf(const GuestView& view) {
-  return [&view](std::uint64_t address) { return ReadPhysical64(view, address); };
+  if (view.machine_frames == nullptr) {
+    return [&view](std::uint64_t address) { return ReadPhysical64(view, address); };
+  }
+  auto guest_frames = std::make_shared<const MachineToGuest>(*view.machine_frames);
+  return [&view, guest_frames](std::uint64_t address) -> std::optional<std::uint64_t> {
+    const std::optional<Gfn> gfn = guest_frames->Find(address >> kPageShift);
+    if (!gfn) return std::nullopt;
+    return ReadPhysical64(view, gfn->address() | (address & (kPageBytes - 1)));
+  };
 }
 
 // Where the tables say `address` is, or nothing when it is not mapped.

@@ -2,8 +2,8 @@
 // snapshot.
 #include <gtest/gtest.h>
 
+#include "guest/machine_to_guest.h"
 #include "integration/stack/sim_stack.h"
-#include "introspect/machine_to_guest.h"
 
 namespace stillframe {
 namespace {
