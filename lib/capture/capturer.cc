@@ -122,6 +122,10 @@ absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& can
     plan.cancelled = &cancelled;
     absl::Status status = RunPauseWindow(guest_, guard, plan, clock_, window_);
     paused_ns_ += window_.end_ns - window_.begin_ns;
+    // Also when this window fails and another one, whose log is whole again, follows.
+    if (window_.answer == DirtyAnswer::kUnknown && guest_.capabilities().dirty_log) {
+      everything_pending_ = true;
+    }
     if (status.ok()) return status;
     if (window_.pages_wanted <= reserved_pages_) return Annotate(status, attempt);
     pages = std::min(window_.pages_wanted + window_.pages_wanted / 4 + 4096,
@@ -186,9 +190,7 @@ void Capturer::Finish() {
 }
 
 CaptureMethod Capturer::MethodUsed() const {
-  const bool interrupted =
-      window_.answer == DirtyAnswer::kUnknown && guest_.capabilities().dirty_log;
-  if (everything_pending_ || interrupted) return CaptureMethod::kFull;
+  if (everything_pending_) return CaptureMethod::kFull;
   return window_.answer == DirtyAnswer::kLogged ? CaptureMethod::kDirtyLog
                                                 : CaptureMethod::kCompare;
 }

@@ -58,7 +58,7 @@ class Capturer {
 
   std::shared_ptr<const GuestView> view_;
   Generation newest_;
-  bool everything_pending_ = true;  // since the view was adopted, no generation was published
+  bool everything_pending_ = true;  // no page is known to be as in the newest generation
   std::shared_ptr<const MachineFrames> machine_frames_;  // of view_, once they were sealed
 
   std::vector<Slot> current_;  // the newest generation's page map

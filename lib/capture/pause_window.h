@@ -38,7 +38,7 @@ struct WindowPlan {
 };
 
 struct WindowResult {
-  DirtyAnswer answer = DirtyAnswer::kUnknown;
+  DirtyAnswer answer = DirtyAnswer::kLogged;  // as far as it was asked
   std::uint64_t pages_copied = 0;
   std::uint64_t pages_wanted = 0;  // more than reserved_pages: nothing was copied, reserve more
   std::uint64_t wall_ns = 0;

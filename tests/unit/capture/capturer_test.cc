@@ -53,6 +53,20 @@ TEST(CapturerTest, ALaterGenerationCopiesOnlyDirtyPagesAndCountsOnlyChangedConte
   EXPECT_EQ(bench.store->arena().bytes_used(), 65 * kPageBytes);
 }
 
+TEST(CapturerTest, AnInterruptedLogMakesAFullCopyEvenIfItTakesASecondWindow) {
+  CaptureBench bench(4096);
+  ASSERT_TRUE(bench.Capture().ok());
+  bench.machine.Write(Gfn{5}, 1000);
+  bench.machine.log_interrupted = true;
+  const std::uint64_t pauses = bench.machine.pauses;
+  const auto snapshot = bench.Capture();
+  ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+  EXPECT_EQ(bench.machine.pauses, pauses + 2) << "more was pending than had been estimated";
+  EXPECT_EQ((*snapshot)->metadata.method, CaptureMethod::kFull);
+  EXPECT_EQ((*snapshot)->metadata.pages_copied, 4096u);
+  EXPECT_EQ(BytesOf(**snapshot), bench.machine.Copy());
+}
+
 TEST(CapturerTest, WithoutADirtyLogChangesAreFoundByComparing) {
   CaptureBench bench(64);
   bench.machine.has_log = false;
