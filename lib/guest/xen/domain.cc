@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "base/status.h"
-#include "guest/xen/xen_handles.h"
+#include "guest/xen/xen_control.h"
 
 namespace stillframe {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/units.h"
-#include "guest/xen/xen_handles.h"
+#include "guest/xen/foreign_memory.h"
 
 namespace stillframe {
 
@@ -24,7 +24,7 @@ class ForeignPages {
 
   // Maps `frames` (gfns of a translated domain, machine frames of a PV one). OK when some or all
   // of them failed: missing() says which.
-  static absl::StatusOr<ForeignPages> Map(std::shared_ptr<XenHandles> handles, std::uint32_t domid,
+  static absl::StatusOr<ForeignPages> Map(std::shared_ptr<ForeignMemory> memory,
                                           std::span<const xen_pfn_t> frames);
 
   std::size_t size() const { return errors_.size(); }
@@ -36,7 +36,7 @@ class ForeignPages {
  private:
   ForeignPages() = default;
 
-  std::shared_ptr<XenHandles> handles_;
+  std::shared_ptr<ForeignMemory> memory_;
   std::byte* data_ = nullptr;
   std::vector<int> errors_;
 };

@@ -9,7 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "guest/xen/domain.h"
-#include "guest/xen/xen_handles.h"
+#include "guest/xen/foreign_memory.h"
+#include "guest/xen/xen_control.h"
 #include "guest/xen/xen_memory.h"
 
 namespace stillframe {
@@ -29,9 +30,9 @@ class FrameSource {
   virtual absl::Status Check(const Domain& domain) = 0;
 };
 
-std::unique_ptr<FrameSource> TrackTranslatedFrames(std::shared_ptr<XenHandles> handles,
+std::unique_ptr<FrameSource> TrackTranslatedFrames(std::shared_ptr<XenControl> control,
                                                    std::uint32_t domid);
-std::unique_ptr<FrameSource> TrackPvFrames(std::shared_ptr<XenHandles> handles,
-                                           std::uint32_t domid);
+std::unique_ptr<FrameSource> TrackPvFrames(std::shared_ptr<XenControl> control,
+                                           std::shared_ptr<ForeignMemory> memory);
 
 }  // namespace stillframe

@@ -34,30 +34,30 @@ Word Load(const Word& word) {
 
 // Frames that Xen itself owns, mapped into this process.
 struct GrantTable::Resource {
-  Resource(const XenHandles& handles_in, xenforeignmemory_resource_handle* handle_in, void* at_in)
-      : handles(handles_in), handle(handle_in), at(at_in) {}
-  ~Resource() { xenforeignmemory_unmap_resource(handles.memory(), handle); }
+  Resource(const ForeignMemory& memory_in, xenforeignmemory_resource_handle* handle_in, void* at_in)
+      : memory(memory_in), handle(handle_in), at(at_in) {}
+  ~Resource() { xenforeignmemory_unmap_resource(memory.get(), handle); }
   Resource(const Resource&) = delete;
   Resource& operator=(const Resource&) = delete;
 
-  const XenHandles& handles;
+  const ForeignMemory& memory;
   xenforeignmemory_resource_handle* const handle;
   const void* const at;
 };
 
-GrantTable::GrantTable(std::shared_ptr<XenHandles> handles, std::uint32_t domid)
-    : handles_(std::move(handles)), domid_(domid) {}
+GrantTable::GrantTable(std::shared_ptr<XenControl> control, std::shared_ptr<ForeignMemory> memory)
+    : control_(std::move(control)), memory_(std::move(memory)), domid_(memory_->domid()) {}
 
 GrantTable::~GrantTable() = default;
 
 absl::StatusOr<GrantTable::Shape> GrantTable::Ask() const {
-  const int version = xc_gnttab_get_version(handles_->control(), domid_);
+  const int version = xc_gnttab_get_version(control_->get(), domid_);
   if (version < 0) {
     return XenStatus(-version, fmt::format("ask Xen for the grant table of domain {}", domid_));
   }
   gnttab_query_size size{};
   size.dom = static_cast<domid_t>(domid_);
-  if (xc_gnttab_query_size(handles_->control(), &size) != 0) {
+  if (xc_gnttab_query_size(control_->get(), &size) != 0) {
     return XenStatus(errno, fmt::format("ask Xen for the grant table of domain {}", domid_));
   }
   if (size.status != GNTST_okay || size.nr_frames > kFramesMax) {
@@ -71,10 +71,10 @@ absl::StatusOr<GrantTable::Shape> GrantTable::Ask() const {
 std::unique_ptr<GrantTable::Resource> GrantTable::Map(unsigned id, std::uint32_t frames) const {
   void* at = nullptr;
   xenforeignmemory_resource_handle* handle =
-      xenforeignmemory_map_resource(handles_->memory(), static_cast<domid_t>(domid_),
+      xenforeignmemory_map_resource(memory_->get(), static_cast<domid_t>(domid_),
                                     XENMEM_resource_grant_table, id, 0, frames, &at, PROT_READ, 0);
   if (handle == nullptr) return nullptr;
-  return std::make_unique<Resource>(*handles_, handle, at);
+  return std::make_unique<Resource>(*memory_, handle, at);
 }
 
 absl::Status GrantTable::Refresh() {

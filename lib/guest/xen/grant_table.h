@@ -12,14 +12,15 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "guest/xen/foreign_memory.h"
 #include "guest/xen/xen_c.h"
-#include "guest/xen/xen_handles.h"
+#include "guest/xen/xen_control.h"
 
 namespace stillframe {
 
 class GrantTable {
  public:
-  GrantTable(std::shared_ptr<XenHandles> handles, std::uint32_t domid);
+  GrantTable(std::shared_ptr<XenControl> control, std::shared_ptr<ForeignMemory> memory);
   GrantTable(const GrantTable&) = delete;
   GrantTable& operator=(const GrantTable&) = delete;
   ~GrantTable();
@@ -45,7 +46,8 @@ class GrantTable {
   absl::StatusOr<Shape> Ask() const;
   std::unique_ptr<Resource> Map(unsigned id, std::uint32_t frames) const;
 
-  const std::shared_ptr<XenHandles> handles_;
+  const std::shared_ptr<XenControl> control_;
+  const std::shared_ptr<ForeignMemory> memory_;
   const std::uint32_t domid_;
   Shape shape_;
   std::unique_ptr<Resource> entries_;

@@ -45,17 +45,17 @@ class LogDirty::Buffer {
   xc_hypercall_buffer_t buffer_;
 };
 
-LogDirty::LogDirty(std::shared_ptr<XenHandles> handles, std::uint32_t domid)
-    : handles_(std::move(handles)), domid_(domid) {}
+LogDirty::LogDirty(std::shared_ptr<XenControl> control, std::uint32_t domid)
+    : control_(std::move(control)), domid_(domid) {}
 
 LogDirty::~LogDirty() {
   if (!on_) return;
-  xc_shadow_control(handles_->control(), domid_, XEN_DOMCTL_SHADOW_OP_OFF, nullptr, 0);
+  xc_shadow_control(control_->get(), domid_, XEN_DOMCTL_SHADOW_OP_OFF, nullptr, 0);
 }
 
 // True: it was off until now. False: it is on already. UNIMPLEMENTED: there is none.
 absl::StatusOr<bool> LogDirty::Enable() {
-  if (xc_shadow_control(handles_->control(), domid_, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, nullptr,
+  if (xc_shadow_control(control_->get(), domid_, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, nullptr,
                         0) == 0) {
     return true;
   }
@@ -77,7 +77,7 @@ absl::StatusOr<bool> LogDirty::TakeOver() {
   if (!*enabled && on_) return true;
   if (!*enabled) {
     // Left over by a daemon that was killed, or a display's: as libxenguest does.
-    if (xc_shadow_control(handles_->control(), domid_, XEN_DOMCTL_SHADOW_OP_OFF, nullptr, 0) != 0) {
+    if (xc_shadow_control(control_->get(), domid_, XEN_DOMCTL_SHADOW_OP_OFF, nullptr, 0) != 0) {
       return false;
     }
     enabled = Enable();
@@ -90,7 +90,7 @@ absl::StatusOr<bool> LogDirty::TakeOver() {
 
 absl::Status LogDirty::Prepare(std::uint64_t pages) {
   if (bits_ != nullptr && bits_->pages() == pages) return absl::OkStatus();
-  bits_ = std::make_unique<Buffer>(handles_->control(), pages);
+  bits_ = std::make_unique<Buffer>(control_->get(), pages);
   if (bits_->valid()) return absl::OkStatus();
   bits_ = nullptr;
   return absl::ResourceExhaustedError(
@@ -99,7 +99,7 @@ absl::Status LogDirty::Prepare(std::uint64_t pages) {
 
 absl::Status LogDirty::Read(unsigned operation) {
   if (xc_logdirty_control(
-          handles_->control(), domid_, operation, bits_->argument(), bits_->pages(),
+          control_->get(), domid_, operation, bits_->argument(), bits_->pages(),
           operation == XEN_DOMCTL_SHADOW_OP_CLEAN ? XEN_DOMCTL_SHADOW_LOGDIRTY_FINAL : 0,
           nullptr) < 0) {
     return XenStatus(errno, "read Xen's dirty log");

@@ -12,13 +12,13 @@
 #include "absl/status/statusor.h"
 #include "guest/guest.h"
 #include "guest/page_bitmap.h"
-#include "guest/xen/xen_handles.h"
+#include "guest/xen/xen_control.h"
 
 namespace stillframe {
 
 class LogDirty {
  public:
-  LogDirty(std::shared_ptr<XenHandles> handles, std::uint32_t domid);
+  LogDirty(std::shared_ptr<XenControl> control, std::uint32_t domid);
   LogDirty(const LogDirty&) = delete;
   LogDirty& operator=(const LogDirty&) = delete;
 
@@ -30,6 +30,9 @@ class LogDirty {
   absl::StatusOr<bool> TakeOver();
 
   bool on() const { return on_; }
+
+  // Whether the next Fetch can tell, as far as is known now.
+  bool complete() const { return on_ && complete_; }
 
   // Holds memory for the bits of `pages` frames.
   absl::Status Prepare(std::uint64_t pages);
@@ -49,7 +52,7 @@ class LogDirty {
   absl::StatusOr<bool> Enable();
   absl::Status Read(unsigned operation);
 
-  const std::shared_ptr<XenHandles> handles_;
+  const std::shared_ptr<XenControl> control_;
   const std::uint32_t domid_;
   bool on_ = false;
   bool complete_ = false;  // the log saw every write since the last fetch

@@ -18,8 +18,8 @@ constexpr std::uint64_t kHolePagesMax = std::uint64_t{1} << 20;  // e820_host: t
 
 class PvFrames final : public FrameSource {
  public:
-  PvFrames(std::shared_ptr<XenHandles> handles, std::uint32_t domid)
-      : handles_(std::move(handles)), domid_(domid) {}
+  PvFrames(std::shared_ptr<XenControl> control, std::shared_ptr<ForeignMemory> memory)
+      : control_(std::move(control)), memory_(std::move(memory)), domid_(memory_->domid()) {}
 
   const PageBitmap& known() const override { return known_; }
 
@@ -51,7 +51,7 @@ class PvFrames final : public FrameSource {
  private:
   absl::Status ReadPage(std::uint64_t mfn, std::span<std::uint64_t, kEntries> to) {
     const xen_pfn_t frame = mfn;
-    SF_ASSIGN_OR_RETURN(const ForeignPages page, ForeignPages::Map(handles_, domid_, {&frame, 1}));
+    SF_ASSIGN_OR_RETURN(const ForeignPages page, ForeignPages::Map(memory_, {&frame, 1}));
     if (page.missing(0)) {
       return absl::FailedPreconditionError(
           fmt::format("machine frame {:#x} is not the guest's", mfn));
@@ -63,7 +63,7 @@ class PvFrames final : public FrameSource {
   // Maps the pages of the guest's table, unless the same ones are mapped already.
   absl::Status FindTable(const Domain& domain) {
     unsigned width = 0;
-    if (xc_domain_get_guest_width(handles_->control(), domid_, &width) != 0) {
+    if (xc_domain_get_guest_width(control_->get(), domid_, &width) != 0) {
       return XenStatus(errno, fmt::format("ask Xen for the word size of domain {}", domid_));
     }
     if (width != sizeof(std::uint64_t)) {
@@ -83,7 +83,7 @@ class PvFrames final : public FrameSource {
                        return ReadPage(mfn, to);
                      }));
     if (table_ != nullptr && frames == table_frames_ && anchor == anchor_) return absl::OkStatus();
-    SF_ASSIGN_OR_RETURN(ForeignPages mapped, ForeignPages::Map(handles_, domid_, frames));
+    SF_ASSIGN_OR_RETURN(ForeignPages mapped, ForeignPages::Map(memory_, frames));
     for (std::size_t i = 0; i < mapped.size(); ++i) {
       if (mapped.missing(i)) {
         return absl::UnavailableError(
@@ -117,7 +117,8 @@ class PvFrames final : public FrameSource {
     return true;
   }
 
-  const std::shared_ptr<XenHandles> handles_;
+  const std::shared_ptr<XenControl> control_;
+  const std::shared_ptr<ForeignMemory> memory_;
   const std::uint32_t domid_;
   P2mAnchor anchor_;
   std::vector<std::uint64_t> table_frames_;
@@ -130,9 +131,9 @@ class PvFrames final : public FrameSource {
 
 }  // namespace
 
-std::unique_ptr<FrameSource> TrackPvFrames(std::shared_ptr<XenHandles> handles,
-                                           std::uint32_t domid) {
-  return std::make_unique<PvFrames>(std::move(handles), domid);
+std::unique_ptr<FrameSource> TrackPvFrames(std::shared_ptr<XenControl> control,
+                                           std::shared_ptr<ForeignMemory> memory) {
+  return std::make_unique<PvFrames>(std::move(control), std::move(memory));
 }
 
 }  // namespace stillframe

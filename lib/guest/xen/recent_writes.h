@@ -18,6 +18,12 @@ namespace stillframe {
 
 class RecentWrites {
  public:
+  // Whether every page is recent.
+  bool all() const { return all_; }
+
+  // At least as many pages as are recent.
+  std::uint64_t Count() const { return newer_.Count() + older_.Count(); }
+
   // Forgets all, unless `pages` is the size already.
   void Resize(std::uint64_t pages) {
     if (pages == newer_.size()) return;

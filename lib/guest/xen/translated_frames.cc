@@ -24,10 +24,10 @@ using std::chrono::steady_clock;
 constexpr seconds kSettling{30};
 constexpr std::uint64_t kAuditPages = 16384;
 
-TypeSource AskXen(std::shared_ptr<XenHandles> handles, std::uint32_t domid) {
+TypeSource AskXen(std::shared_ptr<XenControl> control, std::uint32_t domid) {
   static_assert(sizeof(xen_pfn_t) == sizeof(std::uint64_t));
-  return [handles = std::move(handles), domid](std::span<std::uint64_t> gfns) -> absl::Status {
-    if (xc_get_pfn_type_batch(handles->control(), domid, static_cast<unsigned>(gfns.size()),
+  return [control = std::move(control), domid](std::span<std::uint64_t> gfns) -> absl::Status {
+    if (xc_get_pfn_type_batch(control->get(), domid, static_cast<unsigned>(gfns.size()),
                               gfns.data()) != 0) {
       return XenStatus(errno, fmt::format("ask Xen for the types of {} frames of domain {}",
                                           gfns.size(), domid));
@@ -41,15 +41,15 @@ TypeSource AskXen(std::shared_ptr<XenHandles> handles, std::uint32_t domid) {
 // guest sees, and a higher one that any of them may not be.
 class TranslatedFrames final : public FrameSource {
  public:
-  TranslatedFrames(std::shared_ptr<XenHandles> handles, std::uint32_t domid)
-      : handles_(std::move(handles)), domid_(domid), probe_(AskXen(handles_, domid)) {}
+  TranslatedFrames(std::shared_ptr<XenControl> control, std::uint32_t domid)
+      : control_(std::move(control)), domid_(domid), probe_(AskXen(control_, domid)) {}
 
   const PageBitmap& known() const override { return probe_.known(); }
 
   absl::StatusOr<std::unique_ptr<FrameTable>> Look(const Domain& domain,
                                                    const XenMemory* mapped) override {
     xen_pfn_t gfns = 0;
-    if (xc_domain_nr_gpfns(handles_->control(), domid_, &gfns) != 0) {
+    if (xc_domain_nr_gpfns(control_->get(), domid_, &gfns) != 0) {
       return XenStatus(errno, fmt::format("ask Xen for the frames of domain {}", domid_));
     }
     if (gfns > kGuestPagesMax) {
@@ -117,7 +117,7 @@ class TranslatedFrames final : public FrameSource {
     return probe_.AllPresent(present, part);
   }
 
-  const std::shared_ptr<XenHandles> handles_;
+  const std::shared_ptr<XenControl> control_;
   const std::uint32_t domid_;
   GfnProbe probe_;
   XenStore store_;
@@ -131,9 +131,9 @@ class TranslatedFrames final : public FrameSource {
 
 }  // namespace
 
-std::unique_ptr<FrameSource> TrackTranslatedFrames(std::shared_ptr<XenHandles> handles,
+std::unique_ptr<FrameSource> TrackTranslatedFrames(std::shared_ptr<XenControl> control,
                                                    std::uint32_t domid) {
-  return std::make_unique<TranslatedFrames>(std::move(handles), domid);
+  return std::make_unique<TranslatedFrames>(std::move(control), domid);
 }
 
 }  // namespace stillframe

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "guest/xen/xen_handles.h"
+#include "guest/xen/xen_control.h"
 
 namespace stillframe {
 namespace {

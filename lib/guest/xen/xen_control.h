@@ -1,7 +1,6 @@
-// The connections to Xen that one guest, the listing or a resumer works through.
+// The connection through which Xen is asked about domains and told to pause them.
 //
-// Each owner opens its own: a handle must not cross a fork. Owned by one thread, but for mappings,
-// which may be undone by any.
+// Each owner opens its own: a handle must not cross a fork. Owned by one thread.
 #pragma once
 
 #include <memory>
@@ -13,26 +12,30 @@
 
 namespace stillframe {
 
-class XenHandles {
+class XenControl {
  public:
   // UNAVAILABLE or PERMISSION_DENIED when this is not dom0, or not root there.
-  static absl::StatusOr<std::shared_ptr<XenHandles>> Open();
+  static absl::StatusOr<std::shared_ptr<XenControl>> Open();
 
-  XenHandles(const XenHandles&) = delete;
-  XenHandles& operator=(const XenHandles&) = delete;
-  ~XenHandles();
+  XenControl(const XenControl&) = delete;
+  XenControl& operator=(const XenControl&) = delete;
+  ~XenControl();
 
-  xc_interface* control() const { return control_; }
-  xenforeignmemory_handle* memory() const { return memory_; }
+  xc_interface* get() const { return interface_; }
 
  private:
-  XenHandles() = default;
+  explicit XenControl(xc_interface* interface) : interface_(interface) {}
 
-  xc_interface* control_ = nullptr;
-  xenforeignmemory_handle* memory_ = nullptr;
+  xc_interface* const interface_;
 };
 
 // The status of a failed hypercall; NOT_FOUND when the domain is gone.
 absl::Status XenStatus(int errno_value, std::string_view attempt);
+
+// The status of a failed attempt to open one of Xen's interfaces.
+absl::Status XenOpenStatus(int errno_value, std::string_view what);
+
+// For Xen's libraries, which would print what statuses tell, even in a pause.
+xentoollog_logger* SilentXenLogger();
 
 }  // namespace stillframe

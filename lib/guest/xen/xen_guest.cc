@@ -18,21 +18,21 @@ struct XenGuest::View final : GuestView {
 };
 
 absl::StatusOr<std::unique_ptr<Guest>> XenGuest::Open(GuestIdentity identity, std::uint32_t domid) {
-  SF_ASSIGN_OR_RETURN(std::shared_ptr<XenHandles> handles, XenHandles::Open());
-  std::unique_ptr<XenGuest> guest(new XenGuest(std::move(identity), std::move(handles)));
-  SF_ASSIGN_OR_RETURN(const Domain domain, ReadDomain(guest->handles_->control(), domid));
+  SF_ASSIGN_OR_RETURN(std::shared_ptr<XenControl> control, XenControl::Open());
+  std::unique_ptr<XenGuest> guest(new XenGuest(std::move(identity), std::move(control)));
+  SF_ASSIGN_OR_RETURN(const Domain domain, ReadDomain(guest->control_->get(), domid));
   if (domain.id != guest->identity_.id || domain.dying) {
     return absl::NotFoundError(fmt::format("domain {} is not the guest any more", domid));
   }
-  guest->Adopt(domain);
+  SF_RETURN_IF_ERROR(guest->Adopt(domain));
   if (!IsInTransfer(domid)) {
     SF_ASSIGN_OR_RETURN(guest->has_log_, guest->log_->TakeOver());
   }
   return std::unique_ptr<Guest>(std::move(guest));
 }
 
-XenGuest::XenGuest(GuestIdentity identity, std::shared_ptr<XenHandles> handles)
-    : identity_(std::move(identity)), handles_(std::move(handles)) {}
+XenGuest::XenGuest(GuestIdentity identity, std::shared_ptr<XenControl> control)
+    : identity_(std::move(identity)), control_(std::move(control)) {}
 
 XenGuest::~XenGuest() {
   static_cast<void>(Resume());
@@ -45,19 +45,21 @@ GuestCapabilities XenGuest::capabilities() const {
   return capabilities;
 }
 
-void XenGuest::Adopt(const Domain& domain) {
+absl::Status XenGuest::Adopt(const Domain& domain) {
   Forget();
+  SF_ASSIGN_OR_RETURN(foreign_, ForeignMemory::Open(domain.domid));
   domid_ = domain.domid;
   ++boots_;
-  log_ = std::make_unique<LogDirty>(handles_, domid_);
-  grants_ = std::make_unique<GrantTable>(handles_, domid_);
-  frames_ =
-      domain.translated ? TrackTranslatedFrames(handles_, domid_) : TrackPvFrames(handles_, domid_);
+  log_ = std::make_unique<LogDirty>(control_, domid_);
+  grants_ = std::make_unique<GrantTable>(control_, foreign_);
+  frames_ = domain.translated ? TrackTranslatedFrames(control_, domid_)
+                              : TrackPvFrames(control_, foreign_);
   ticket_.backend = Backend::kXen;
   ticket_.guest = identity_.id;
   ticket_.instance = domid_;
   ticket_.connection = 0;
   ticket_.SetAddress("");
+  return absl::OkStatus();
 }
 
 // Mapped pages would keep a dead domain's memory.
@@ -66,15 +68,16 @@ void XenGuest::Forget() {
   memory_ = nullptr;
   frames_ = nullptr;
   grants_ = nullptr;
+  foreign_ = nullptr;
   if (log_ != nullptr) log_->Abandon();
   log_ = nullptr;
 }
 
 absl::StatusOr<Domain> XenGuest::Current() const {
-  absl::StatusOr<Domain> domain = ReadDomain(handles_->control(), domid_);
+  absl::StatusOr<Domain> domain = ReadDomain(control_->get(), domid_);
   if (domain.ok() && domain->id == identity_.id && !domain->dying) return domain;
   if (!domain.ok() && !absl::IsNotFound(domain.status())) return domain;
-  const auto all = ReadDomains(handles_->control());
+  const auto all = ReadDomains(control_->get());
   if (all.ok() && FindLiving(*all, identity_.id).has_value()) {
     return absl::AbortedError(fmt::format("guest {} rebooted", identity_.name));
   }
@@ -86,16 +89,16 @@ absl::StatusOr<Domain> XenGuest::Follow() {
   if (domain.ok()) return domain;
   if (absl::IsNotFound(domain.status())) Forget();
   if (!absl::IsAborted(domain.status())) return domain;
-  SF_ASSIGN_OR_RETURN(const std::vector<Domain> all, ReadDomains(handles_->control()));
+  SF_ASSIGN_OR_RETURN(const std::vector<Domain> all, ReadDomains(control_->get()));
   const std::optional<Domain> successor = FindLiving(all, identity_.id);
   if (!successor.has_value()) return domain;
-  Adopt(*successor);
+  SF_RETURN_IF_ERROR(Adopt(*successor));
   return *successor;
 }
 
 absl::StatusOr<std::shared_ptr<const GuestView>> XenGuest::Refresh() {
   SF_ASSIGN_OR_RETURN(const Domain domain, Follow());
-  if (frames_ == nullptr) Adopt(domain);
+  if (frames_ == nullptr) SF_RETURN_IF_ERROR(Adopt(domain));
   if (domain.never_ran) {
     return absl::UnavailableError(
         fmt::format("guest {}: the toolstack still builds it", identity_.name));
@@ -136,8 +139,7 @@ absl::Status XenGuest::RefreshMemory(const Domain& domain) {
   SF_ASSIGN_OR_RETURN(std::unique_ptr<FrameTable> table, frames_->Look(domain, memory_.get()));
   if (table == nullptr) return absl::OkStatus();
   memory_ = nullptr;
-  SF_ASSIGN_OR_RETURN(memory_,
-                      XenMemory::Map(handles_, domid_, *std::move(table), frames_->known()));
+  SF_ASSIGN_OR_RETURN(memory_, XenMemory::Map(foreign_, *std::move(table), frames_->known()));
   return absl::OkStatus();
 }
 
@@ -173,7 +175,7 @@ void XenGuest::FindUnloggedFrames(const Domain& domain) {
   for (const std::uint32_t parameter :
        {HVM_PARAM_STORE_PFN, HVM_PARAM_CONSOLE_PFN, HVM_PARAM_IOREQ_PFN, HVM_PARAM_BUFIOREQ_PFN}) {
     std::uint64_t gfn = 0;
-    if (xc_hvm_param_get(handles_->control(), domid_, parameter, &gfn) == 0 && gfn != 0) {
+    if (xc_hvm_param_get(control_->get(), domid_, parameter, &gfn) == 0 && gfn != 0) {
       unlogged_.push_back(Gfn{gfn});
     }
   }
@@ -190,7 +192,7 @@ absl::Status XenGuest::Pause() {
     return absl::AbortedError(
         fmt::format("pause guest {}: somebody resumed it since the last Refresh", identity_.name));
   }
-  if (xc_domain_pause(handles_->control(), domid_) != 0) {
+  if (xc_domain_pause(control_->get(), domid_) != 0) {
     return XenStatus(errno, fmt::format("pause guest {}", identity_.name));
   }
   hold_ = Hold::kOurs;
@@ -205,7 +207,7 @@ absl::Status XenGuest::Resume() {
   bool stood = now.ok() && now->cpu_time_ns == hold_cpu_time_ns_;
   if (hold_ == Hold::kForeign) {
     stood = stood && now->paused;
-  } else if (xc_domain_unpause(handles_->control(), domid_) != 0) {
+  } else if (xc_domain_unpause(control_->get(), domid_) != 0) {
     // EINVAL: nobody's pause is left to drop, so ours was dropped by somebody else.
     if (errno != EINVAL && errno != ESRCH) {
       return XenStatus(errno, fmt::format("resume guest {}", identity_.name));
@@ -266,12 +268,14 @@ std::optional<std::uint64_t> XenGuest::CountBackendPages() {
 }
 
 std::uint64_t XenGuest::EstimateDirty() {
-  return log_ == nullptr ? 0 : log_->Peek() + unlogged_.size();
+  if (log_ == nullptr || view_ == nullptr) return 0;
+  if (!log_->complete() || recent_.all()) return view_->map.readable_pages();
+  return log_->Peek() + recent_.Count() + unlogged_.size();
 }
 
 absl::Status XenGuest::FetchVcpus() {
   SF_ASSIGN_OR_RETURN(const Domain domain, Current());
-  return vcpus_.Fetch(handles_->control(), domain);
+  return vcpus_.Fetch(control_->get(), domain);
 }
 
 absl::StatusOr<std::vector<VcpuState>> XenGuest::DecodeVcpus() { return vcpus_.Decode(); }

@@ -11,12 +11,13 @@
 
 #include "guest/guest.h"
 #include "guest/xen/domain.h"
+#include "guest/xen/foreign_memory.h"
 #include "guest/xen/frame_source.h"
 #include "guest/xen/grant_table.h"
 #include "guest/xen/log_dirty.h"
 #include "guest/xen/recent_writes.h"
 #include "guest/xen/vcpu_fetch.h"
-#include "guest/xen/xen_handles.h"
+#include "guest/xen/xen_control.h"
 #include "guest/xen/xen_memory.h"
 
 namespace stillframe {
@@ -43,7 +44,7 @@ class XenGuest final : public Guest {
  private:
   struct View;
 
-  XenGuest(GuestIdentity identity, std::shared_ptr<XenHandles> handles);
+  XenGuest(GuestIdentity identity, std::shared_ptr<XenControl> control);
 
   // The domain as it is now. NOT_FOUND: it is gone. ABORTED: it is gone and rebooted as another.
   absl::StatusOr<Domain> Current() const;
@@ -51,7 +52,7 @@ class XenGuest final : public Guest {
   // As above, but goes over to the domain that the guest rebooted as.
   absl::StatusOr<Domain> Follow();
 
-  void Adopt(const Domain& domain);
+  absl::Status Adopt(const Domain& domain);
   void Forget();
   absl::Status RefreshMemory(const Domain& domain);
   void FindUnloggedFrames(const Domain& domain);
@@ -66,10 +67,11 @@ class XenGuest final : public Guest {
   };
 
   const GuestIdentity identity_;
-  const std::shared_ptr<XenHandles> handles_;
+  const std::shared_ptr<XenControl> control_;
   std::uint32_t domid_ = 0;
   std::uint64_t boots_ = 0;
   ResumeTicket ticket_;  // without address while the guest stands for others' reasons
+  std::shared_ptr<ForeignMemory> foreign_;
   std::unique_ptr<LogDirty> log_;
   bool has_log_ = false;
   std::unique_ptr<GrantTable> grants_;

@@ -24,15 +24,15 @@ GuestIdentity IdentityOf(const Domain& domain, XenStore& store) {
 }  // namespace
 
 absl::Status XenHypervisor::Connect() {
-  if (handles_ != nullptr) return absl::OkStatus();
-  SF_ASSIGN_OR_RETURN(handles_, XenHandles::Open());
+  if (control_ != nullptr) return absl::OkStatus();
+  SF_ASSIGN_OR_RETURN(control_, XenControl::Open());
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<GuestListing>> XenHypervisor::List() {
   SF_RETURN_IF_ERROR(Connect());
   store_.WatchDomains();  // before looking: what happens from now on is told
-  SF_ASSIGN_OR_RETURN(const std::vector<Domain> domains, ReadDomains(handles_->control()));
+  SF_ASSIGN_OR_RETURN(const std::vector<Domain> domains, ReadDomains(control_->get()));
   std::vector<GuestListing> listings;
   std::set<GuestId> listed;
   for (const Domain& any : domains) {
@@ -47,7 +47,7 @@ absl::StatusOr<std::vector<GuestListing>> XenHypervisor::List() {
 
 absl::StatusOr<std::unique_ptr<Guest>> XenHypervisor::Open(const GuestId& id) {
   SF_RETURN_IF_ERROR(Connect());
-  SF_ASSIGN_OR_RETURN(const std::vector<Domain> domains, ReadDomains(handles_->control()));
+  SF_ASSIGN_OR_RETURN(const std::vector<Domain> domains, ReadDomains(control_->get()));
   const std::optional<Domain> domain = FindLiving(domains, id);
   if (!domain.has_value() || domain->service || id.is_nil()) {
     return absl::NotFoundError(fmt::format("no Xen guest has UUID {}", id.ToString()));

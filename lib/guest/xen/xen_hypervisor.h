@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "guest/hypervisor.h"
-#include "guest/xen/xen_handles.h"
+#include "guest/xen/xen_control.h"
 #include "guest/xen/xen_store.h"
 
 namespace stillframe {
@@ -27,7 +27,7 @@ class XenHypervisor final : public Hypervisor {
  private:
   absl::Status Connect();
 
-  std::shared_ptr<XenHandles> handles_;
+  std::shared_ptr<XenControl> control_;
   XenStore store_;
 };
 

@@ -32,8 +32,7 @@ void AppendRuns(std::vector<MemoryRegion>& regions, const PageBitmap& which, Reg
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const XenMemory>> XenMemory::Map(
-    const std::shared_ptr<XenHandles>& handles, std::uint32_t domid, FrameTable frames,
-    const PageBitmap& known) {
+    const std::shared_ptr<ForeignMemory>& foreign, FrameTable frames, const PageBitmap& known) {
   auto memory = std::make_shared<XenMemory>();
   const PageBitmap& present = frames.present;
   const std::uint64_t batch = std::max(kPagesPerCall, present.Count() / kCallsMax + 1);
@@ -43,7 +42,7 @@ absl::StatusOr<std::shared_ptr<const XenMemory>> XenMemory::Map(
   absl::Status status;
   auto flush = [&]() -> absl::Status {
     if (gfns.empty()) return absl::OkStatus();
-    SF_ASSIGN_OR_RETURN(ForeignPages pages, ForeignPages::Map(handles, domid, xen_frames));
+    SF_ASSIGN_OR_RETURN(ForeignPages pages, ForeignPages::Map(foreign, xen_frames));
     for (std::size_t i = 0; i < gfns.size(); ++i) {
       if (pages.missing(i)) continue;
       mapped.Set(gfns[i]);

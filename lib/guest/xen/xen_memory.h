@@ -14,8 +14,8 @@
 #include "guest/machine_to_guest.h"
 #include "guest/memory_map.h"
 #include "guest/page_bitmap.h"
+#include "guest/xen/foreign_memory.h"
 #include "guest/xen/foreign_pages.h"
-#include "guest/xen/xen_handles.h"
 
 namespace stillframe {
 
@@ -46,8 +46,7 @@ struct XenMemory {
   // Maps every present frame. Frames that `known` has and `frames` lacks are ballooned out; those
   // that Xen refuses to map are unreadable.
   static absl::StatusOr<std::shared_ptr<const XenMemory>> Map(
-      const std::shared_ptr<XenHandles>& handles, std::uint32_t domid, FrameTable frames,
-      const PageBitmap& known);
+      const std::shared_ptr<ForeignMemory>& foreign, FrameTable frames, const PageBitmap& known);
 };
 
 }  // namespace stillframe

@@ -10,7 +10,7 @@
 namespace stillframe {
 
 XenResumer::XenResumer() {
-  if (auto handles = XenHandles::Open(); handles.ok()) handles_ = *std::move(handles);
+  if (auto control = XenControl::Open(); control.ok()) control_ = *std::move(control);
 }
 
 absl::Status XenResumer::Resume(const ResumeTicket& ticket, int fd) {
@@ -19,18 +19,18 @@ absl::Status XenResumer::Resume(const ResumeTicket& ticket, int fd) {
   if (ticket.backend != Backend::kXen || ticket.instance >= DOMID_FIRST_RESERVED) {
     return absl::InvalidArgumentError(attempt + ": its ticket names no Xen domain");
   }
-  if (handles_ == nullptr) {
-    SF_ASSIGN_OR_RETURN(handles_, XenHandles::Open());
+  if (control_ == nullptr) {
+    SF_ASSIGN_OR_RETURN(control_, XenControl::Open());
   }
   const auto domid = static_cast<std::uint32_t>(ticket.instance);
-  const absl::StatusOr<Domain> domain = ReadDomain(handles_->control(), domid);
+  const absl::StatusOr<Domain> domain = ReadDomain(control_->get(), domid);
   if (!domain.ok()) return Annotate(domain.status(), attempt);
   if (domid == 0 || domain->id != ticket.guest || domain->dying) {
     return absl::NotFoundError(fmt::format("{}: domain {} is not that guest", attempt, domid));
   }
   if (ticket.Address().empty()) return absl::OkStatus();  // stands for others' reasons
   // EINVAL: nobody's pause is there to drop, it runs already.
-  if (xc_domain_unpause(handles_->control(), domid) == 0 || errno == EINVAL) {
+  if (xc_domain_unpause(control_->get(), domid) == 0 || errno == EINVAL) {
     return absl::OkStatus();
   }
   return XenStatus(errno, attempt);

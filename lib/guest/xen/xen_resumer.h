@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "guest/hypervisor.h"
-#include "guest/xen/xen_handles.h"
+#include "guest/xen/xen_control.h"
 
 namespace stillframe {
 
@@ -20,7 +20,7 @@ class XenResumer final : public GuestResumer {
   absl::Status Resume(const ResumeTicket& ticket, int fd) override;
 
  private:
-  std::shared_ptr<XenHandles> handles_;
+  std::shared_ptr<XenControl> control_;
 };
 
 }  // namespace stillframe

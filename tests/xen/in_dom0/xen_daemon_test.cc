@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/status.h"
 #include "guest/xen/domain.h"
-#include "guest/xen/xen_handles.h"
+#include "guest/xen/xen_control.h"
 #include "in_dom0/lab_guest.h"
 #include "stillframe/connection.h"
 #include "support/child_process.h"
@@ -31,9 +31,9 @@ class XenDaemonTest : public testing::Test {
     auto lab = LabGuest::Create("tiny");
     ASSERT_TRUE(lab.ok()) << lab.status();
     lab_ = *std::move(lab);
-    auto handles = XenHandles::Open();
-    ASSERT_TRUE(handles.ok()) << handles.status();
-    handles_ = *std::move(handles);
+    auto control = XenControl::Open();
+    ASSERT_TRUE(control.ok()) << control.status();
+    control_ = *std::move(control);
   }
 
   std::vector<std::string> Command(const std::string& option = "") const {
@@ -67,7 +67,7 @@ class XenDaemonTest : public testing::Test {
   }
 
   bool IsPaused() const {
-    const auto domain = ReadDomain(handles_->control(), lab_->domid());
+    const auto domain = ReadDomain(control_->get(), lab_->domid());
     EXPECT_TRUE(domain.ok()) << domain.status();
     return domain.ok() && domain->paused;
   }
@@ -83,7 +83,7 @@ class XenDaemonTest : public testing::Test {
 
   TempDirectory directory_;
   std::unique_ptr<LabGuest> lab_;
-  std::shared_ptr<XenHandles> handles_;
+  std::shared_ptr<XenControl> control_;
   std::unique_ptr<ChildProcess> daemon_;
   std::string epoch_;
 };
