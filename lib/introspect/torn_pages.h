@@ -4,7 +4,9 @@
 // page 0, 1, 2... So at any instant the pages read k, ..., k, k-1, ..., k-1, and at most the one
 // being stamped has a tail that lags. Pure; thread-safe. Page contents are hostile.
 //
-//   page: [0] magic, 16 bytes | [16] page index | [24] head | ... | [4088] tail  (u64, LE)
+//   page: [0] magic, 16 bytes | [16] page index | [24] head | [32] | ... | [4088] tail  (u64, LE)
+//
+// Workloads that can, add up in [32] of page 0 for how many ns they stood still against their will.
 #pragma once
 
 #include <array>
@@ -24,6 +26,7 @@ inline constexpr std::array<char, 16> kTornPageMagic = {
     'S', 'N', 'A', 'P', 'T', 'R', 'U', 'T', 'H', 'p', 'a', 'g', 'e', '\x01', '\x02', '\0'};
 inline constexpr std::size_t kTornIndexOffset = 16;
 inline constexpr std::size_t kTornHeadOffset = 24;
+inline constexpr std::size_t kTornStallOffset = 32;
 inline constexpr std::size_t kTornTailOffset = 4088;
 
 // More pages than this (64 GiB) are refused.
