@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 
@@ -55,6 +56,13 @@ std::uint64_t ArenaBytesMax(const StillframedConfig& config) {
   if (config.daemon.arena_bytes_max > 0) return config.daemon.arena_bytes_max;
   return static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
          static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) / 2;
+}
+
+// Memory is saturated by a few processors.
+unsigned CopyHelpers() {
+  constexpr unsigned kHelpersMax = 3;
+  const unsigned processors = std::thread::hardware_concurrency();
+  return processors < 2 ? 0 : std::min(processors - 1, kHelpersMax);
 }
 
 BackendOptions BackendsOf(const StillframedConfig& config) {
@@ -110,11 +118,15 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
                       GuardianClient::Start(std::move(ledger), std::move(guardian_options)));
 
   EventLog events(kEventsKept);
-  WorkerContext context{clock, events, std::make_shared<ArenaBudget>(ArenaBytesMax(config)), 1024,
+  WorkerContext context{clock,
+                        events,
+                        std::make_shared<ArenaBudget>(ArenaBytesMax(config)),
+                        1024,
                         [&guardian](const ResumeTicket& ticket,
                                     int fd) -> absl::StatusOr<std::unique_ptr<PauseGuard>> {
                           return guardian->Register(ticket, fd);
-                        }};
+                        },
+                        std::make_shared<CopyCrew>(CopyHelpers())};
   Fleet fleet(OpenHypervisors(BackendsOf(config)), context, [&config](const GuestIdentity& guest) {
     return config.guests.PolicyFor(guest.name, guest.id);
   });

@@ -4,10 +4,8 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/status.h"
-#include "capture/slot_cursor.h"
 #include "capture/slot_releaser.h"
 
 namespace stillframe {
@@ -16,29 +14,37 @@ namespace {
 // A window whose dirty set outgrew the reservation is repeated with a larger one.
 constexpr int kWindowsMax = 4;
 
-bool IsZeroPage(const std::byte* page) {
-  static constexpr std::byte kZeros[64] = {};
-  return std::memcmp(page, kZeros, sizeof kZeros) == 0 &&
-         std::memcmp(page, page + sizeof kZeros, kPageBytes - sizeof kZeros) == 0;
+// Copies of so many pages (16 MiB: about a millisecond) are worth waking helpers for.
+constexpr std::uint64_t kCrewPagesMin = 4096;
+
+// Where this host is itself a guest, its hypervisor has page tables of its own, and fills those in
+// when a page is first accessed: 2 us each, which nothing else than an access spares the pause.
+void TouchPages(const std::byte* at, std::uint64_t pages) {
+  for (std::uint64_t i = 0; i < pages; ++i) {
+    static_cast<void>(*const_cast<const volatile std::byte*>(at + (i << kPageShift)));
+  }
 }
 
 }  // namespace
 
 Capturer::Capturer(Guest& guest, SnapshotStore& store, const CapturePolicy& policy,
-                   const Clock& clock)
-    : guest_(guest), store_(store), policy_(policy), clock_(clock) {}
+                   const Clock& clock, CopyCrew* crew)
+    : guest_(guest), store_(store), policy_(policy), clock_(clock), crew_(crew) {}
 
 absl::StatusOr<SnapshotPtr> Capturer::Capture(std::shared_ptr<const GuestView> view,
                                               PauseGuard& guard, CaptureTrigger trigger,
-                                              const std::atomic<bool>& cancelled) {
+                                              const std::atomic<bool>& cancelled,
+                                              std::uint64_t due_ns) {
   if (view != view_) AdoptView(std::move(view));
-  const absl::Status captured = RunWindow(guard, cancelled);
+  absl::Status captured = RunWindow(guard, cancelled);
+  if (captured.ok()) {
+    pages_backend_mapped_ = guest_.CountBackendPages();
+    captured = Finish(due_ns, cancelled);
+  }
   if (!captured.ok()) {
-    ReleaseReserved();
+    reserve_.Release(store_.arena());
     return captured;
   }
-  pages_backend_mapped_ = guest_.CountBackendPages();
-  Finish();
   auto published = Publish(trigger);
   if (!published.ok()) AbandonNext();
   return published;
@@ -56,68 +62,70 @@ void Capturer::AdoptView(std::shared_ptr<const GuestView> view) {
   readable_ = PageBitmap(pages);
   for (const MappedExtent& extent : view_->extents) readable_.SetRange(extent.range);
   pending_ = readable_;
-  copied_.Resize(pages);
   populated_ = PageBitmap(pages);
+  copied_ = PageBitmap(pages);
+  fetched_ = PageBitmap(pages);
+  unsure_ = PageBitmap(pages);
+  copy_.Prepare(pages);
   everything_pending_ = true;
 }
 
-absl::StatusOr<std::uint64_t> Capturer::EstimatePages() {
-  const bool from_log = guest_.capabilities().dirty_log && !newest_.is_none();
-  scratch_ = from_log ? pending_ : readable_;
-  SF_RETURN_IF_ERROR(guest_.FilterResident(scratch_));
-  std::uint64_t pages = scratch_.Count();
-  if (from_log) pages += guest_.EstimateDirty();
-  const std::uint64_t margin = pages / 8 + 1024;
-  return std::min(pages + margin, view_->map.readable_pages());
-}
+// With a dirty log the pages that were ever copied are known to have memory, and to be faulted in.
+// Without one, memory may come and go unseen.
+bool Capturer::ResidencyIsKnown() const { return guest_.capabilities().dirty_log; }
 
 // First touches of guest memory fault in this process too; they must not happen in the pause.
-void Capturer::PopulateSource() {
-  scratch_ = readable_;
-  if (!guest_.FilterResident(scratch_).ok()) return;
+absl::StatusOr<std::uint64_t> Capturer::PrepareSource() {
+  const bool known = ResidencyIsKnown();
+  scratch_ = known ? pending_ : readable_;
+  std::uint64_t pages = scratch_.Count();
+  if (known) scratch_.AndNot(populated_);
+  const std::uint64_t asked = known ? scratch_.Count() : pages;
+  if (asked > 0) SF_RETURN_IF_ERROR(guest_.FilterResident(scratch_));
+  pages -= asked - scratch_.Count();
   scratch_.AndNot(populated_);
   for (const MappedExtent& extent : view_->extents) {
     scratch_.ForEachRun(extent.range, [&](GfnRange run) {
       const std::byte* at =
           extent.at + ((run.first.value - extent.range.first.value) << kPageShift);
-      if (madvise(const_cast<std::byte*>(at), run.bytes(), MADV_POPULATE_READ) == 0) {
-        populated_.SetRange(run);
-      }
+      if (madvise(const_cast<std::byte*>(at), run.bytes(), MADV_POPULATE_READ) != 0) return;
+      TouchPages(at, run.pages);
+      populated_.SetRange(run);
     });
   }
+  if (known && !everything_pending_) pages += guest_.EstimateDirty();
+  return std::min(pages, view_->map.readable_pages());
 }
 
 absl::Status Capturer::Reserve(std::uint64_t pages) {
-  if (reserved_pages_ >= pages) return absl::OkStatus();
-  const std::uint64_t more = pages - reserved_pages_;
-  store_.MakeRoom(more);
-  SF_RETURN_IF_ERROR(store_.arena().Reserve(more, reserved_));
-  reserved_pages_ = pages;
-  return absl::OkStatus();
-}
-
-void Capturer::ReleaseReserved() {
-  SlotReleaser releaser(store_.arena());
-  for (const SlotRun& run : reserved_) releaser.Add(run);
-  reserved_.clear();
-  reserved_pages_ = 0;
+  if (reserve_.pages() >= pages) return absl::OkStatus();
+  store_.MakeRoom(pages - reserve_.pages());
+  return reserve_.GrowTo(pages, store_.arena());
 }
 
 absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& cancelled) {
   const std::string attempt = fmt::format("capture guest {}", guest_.identity().name);
-  SF_ASSIGN_OR_RETURN(std::uint64_t pages, EstimatePages());
-  PopulateSource();
+  SF_ASSIGN_OR_RETURN(const std::uint64_t estimate, PrepareSource());
+  std::uint64_t pages = std::min(estimate + estimate / 8 + 1024, view_->map.readable_pages());
   for (int attempts = 0; attempts < kWindowsMax; ++attempts) {
     if (cancelled.load()) return absl::CancelledError(attempt + ": withdrawn");
     if (absl::Status room = Reserve(pages); !room.ok()) return Annotate(room, attempt);
+    copied_.ClearAll();
+    fetched_.ClearAll();
+    unsure_.ClearAll();
+    const CopyCrew::Borrow helpers(pages >= kCrewPagesMin ? crew_ : nullptr);
     WindowPlan plan;
     plan.view = view_.get();
     plan.arena = &store_.arena();
-    plan.reserved = reserved_;
-    plan.reserved_pages = reserved_pages_;
+    plan.reserve = &reserve_;
     plan.readable = &readable_;
+    plan.resident = ResidencyIsKnown() ? &populated_ : nullptr;
     plan.pending = &pending_;
     plan.copied = &copied_;
+    plan.fetched = &fetched_;
+    plan.unsure = &unsure_;
+    plan.copy = &copy_;
+    plan.crew = helpers.crew();
     plan.deadline_ms = policy_.pause_deadline_ms;
     plan.cancelled = &cancelled;
     absl::Status status = RunPauseWindow(guest_, guard, plan, clock_, window_);
@@ -126,67 +134,37 @@ absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& can
     if (window_.answer == DirtyAnswer::kUnknown && guest_.capabilities().dirty_log) {
       everything_pending_ = true;
     }
-    if (status.ok()) return status;
-    if (window_.pages_wanted <= reserved_pages_) return Annotate(status, attempt);
+    if (status.ok()) {
+      populated_.Or(copied_);
+      return status;
+    }
+    if (window_.pages_wanted <= reserve_.pages()) return Annotate(status, attempt);
     pages = std::min(window_.pages_wanted + window_.pages_wanted / 4 + 4096,
                      view_->map.readable_pages());
   }
   return absl::AbortedError(attempt + ": pages were dirtied faster than room was made for them");
 }
 
-// Writes what the memory map alone decides: pages without bytes, and between regions nothing.
-void Capturer::ApplyMap() {
-  std::uint64_t at = 0;
-  auto fill = [&](std::uint64_t end, Slot slot) {
-    for (; at < end; ++at) {
-      if (next_[at] == slot) continue;
-      next_[at] = slot;
-      ++pages_changed_;
-    }
-  };
-  for (const MemoryRegion& region : view_->map.regions()) {
-    fill(region.range.first.value, kHoleSlot);
-    const Slot empty = EmptySlotOf(region.kind);
-    if (empty != kZeroSlot) fill(region.range.end().value, empty);
-    at = region.range.end().value;
+// Without a dirty log all of the guest was copied: only the check keeps each generation from
+// holding all of it, so that is never given up.
+absl::Status Capturer::Finish(std::uint64_t due_ns, const std::atomic<bool>& cancelled) {
+  FinishPlan plan;
+  plan.view = view_.get();
+  plan.arena = &store_.arena();
+  plan.current = &current_;
+  plan.pending = &pending_;
+  plan.copied = &copied_;
+  plan.reserve = &reserve_;
+  if (guest_.capabilities().dirty_log && !everything_pending_) plan.due_ns = due_ns;
+  plan.clock = &clock_;
+  plan.cancelled = &cancelled;
+  const absl::Status made = MakeNextMap(plan, next_, finish_);
+  if (!made.ok()) {
+    return Annotate(made, fmt::format("capture guest {}: withdrawn", guest_.identity().name));
   }
-}
-
-// Decides for every pending page what the next generation says of it: the old slot where the
-// content stayed the same, the zero slot, or the fresh copy.
-void Capturer::Finish() {
-  next_.assign(current_.begin(), current_.end());
-  pages_changed_ = 0;
-  ApplyMap();
-
-  Arena& arena = store_.arena();
-  SlotReleaser releaser(arena);
-  SlotCursor cursor(reserved_);
-  auto decide = [&](Gfn gfn) {
-    Slot& slot = next_[gfn.value];
-    Slot fresh = kZeroSlot;
-    if (copied_.Test(gfn)) {
-      const SlotRun taken = cursor.Take(1);
-      const std::byte* bytes = arena.At(taken.first);
-      const bool same = slot < kSlotsMax && std::memcmp(arena.At(slot), bytes, kPageBytes) == 0;
-      if (same || IsZeroPage(bytes)) {
-        releaser.Add(taken);
-        fresh = same ? slot : kZeroSlot;
-      } else {
-        fresh = taken.first;
-      }
-    }
-    if (slot != fresh) ++pages_changed_;
-    slot = fresh;
-  };
-  for (const MappedExtent& extent : view_->extents) {
-    pending_.ForEachRun(extent.range, [&](GfnRange run) {
-      for (Gfn gfn = run.first; gfn < run.end(); gfn = gfn + 1) decide(gfn);
-    });
-  }
-  for (SlotRun rest = cursor.Take(~0u); rest.count > 0; rest = cursor.Take(~0u)) releaser.Add(rest);
-  reserved_.clear();
-  reserved_pages_ = 0;
+  FreeUnnamedSlots(plan, next_);
+  reserve_.Clear();
+  return absl::OkStatus();
 }
 
 CaptureMethod Capturer::MethodUsed() const {
@@ -223,16 +201,13 @@ absl::StatusOr<SnapshotPtr> Capturer::Publish(CaptureTrigger trigger) {
   metadata.pause_end_ns = window_.end_ns;
   metadata.pages_total = next_.size();
   for (const Slot slot : next_) {
-    if (slot < kSlotsMax) {
-      ++metadata.pages_present;
-    } else if (slot == kZeroSlot) {
-      ++metadata.pages_zero;
-    } else {
-      ++metadata.pages_absent;
-    }
+    metadata.pages_present += slot < kSlotsMax ? 1 : 0;
+    metadata.pages_zero += slot == kZeroSlot ? 1 : 0;
   }
+  metadata.pages_absent = metadata.pages_total - metadata.pages_present - metadata.pages_zero;
   metadata.pages_copied = window_.pages_copied;
-  metadata.pages_changed = pages_changed_;
+  metadata.pages_changed = finish_.pages_changed;
+  metadata.pages_unchecked = finish_.pages_unchecked;
   metadata.window_page_faults = window_.page_faults;
   metadata.pages_backend_mapped = pages_backend_mapped_;
   metadata.map = view_->map;

@@ -13,8 +13,12 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "capture/copy_crew.h"
+#include "capture/finish_phase.h"
+#include "capture/page_copy.h"
 #include "capture/pause_window.h"
 #include "capture/policy.h"
+#include "capture/slot_reserve.h"
 #include "guest/guest.h"
 #include "guest/page_bitmap.h"
 #include "guest/pause_guard.h"
@@ -25,27 +29,30 @@ namespace stillframe {
 class Capturer {
  public:
   // `guest`, `store` and `clock` must outlive it. `policy` leaves nothing open: no zeros but in
-  // period_ms and pin_age_ms_max.
-  Capturer(Guest& guest, SnapshotStore& store, const CapturePolicy& policy, const Clock& clock);
+  // period_ms and pin_age_ms_max. `crew` (or null) helps with large copies.
+  Capturer(Guest& guest, SnapshotStore& store, const CapturePolicy& policy, const Clock& clock,
+           CopyCrew* crew = nullptr);
 
   // One generation of the guest as `view` (from Refresh, of this epoch's boot) shows it. Turning
   // `cancelled` true makes it resume the guest at once and return CANCELLED. RESOURCE_EXHAUSTED
-  // with reason LIMIT_EXCEEDED: a memory bound was reached; the guest was not paused for it.
+  // with reason LIMIT_EXCEEDED: a memory bound was reached; the guest was not paused for it. At
+  // `due_ns` (CLOCK_MONOTONIC) the next capture is due: what is left of the content check of a
+  // dirty set is then given up.
   absl::StatusOr<SnapshotPtr> Capture(std::shared_ptr<const GuestView> view, PauseGuard& guard,
-                                      CaptureTrigger trigger, const std::atomic<bool>& cancelled);
+                                      CaptureTrigger trigger, const std::atomic<bool>& cancelled,
+                                      std::uint64_t due_ns = ~std::uint64_t{0});
 
   // How long the guest stood still since the last call, failed captures included.
   std::uint64_t TakePausedNs() { return std::exchange(paused_ns_, 0); }
 
  private:
   void AdoptView(std::shared_ptr<const GuestView> view);
-  absl::StatusOr<std::uint64_t> EstimatePages();
-  void PopulateSource();
+  bool ResidencyIsKnown() const;
+  // Faults in what may be copied; returns how many pages that will be, as far as is known.
+  absl::StatusOr<std::uint64_t> PrepareSource();
   absl::Status Reserve(std::uint64_t pages);
-  void ReleaseReserved();
   absl::Status RunWindow(PauseGuard& guard, const std::atomic<bool>& cancelled);
-  void ApplyMap();
-  void Finish();
+  absl::Status Finish(std::uint64_t due_ns, const std::atomic<bool>& cancelled);
   CaptureMethod MethodUsed() const;
   absl::Status SealMachineFrames();
   absl::StatusOr<SnapshotPtr> Publish(CaptureTrigger trigger);
@@ -55,24 +62,26 @@ class Capturer {
   SnapshotStore& store_;
   const CapturePolicy policy_;
   const Clock& clock_;
+  CopyCrew* const crew_;
 
   std::shared_ptr<const GuestView> view_;
   Generation newest_;
   bool everything_pending_ = true;  // no page is known to be as in the newest generation
   std::shared_ptr<const MachineFrames> machine_frames_;  // of view_, once they were sealed
 
-  std::vector<Slot> current_;  // the newest generation's page map
-  std::vector<Slot> next_;     // the one being made
-  PageBitmap readable_;        // frames that have bytes
-  PageBitmap pending_;         // must be copied before the next generation is whole
-  PageBitmap copied_;          // what the window copied
-  PageBitmap populated_;       // frames whose mapping was faulted in
+  std::vector<Slot> current_;    // the newest generation's page map
+  std::vector<Slot> next_;       // the one being made
+  PageBitmap readable_;          // frames that have bytes
+  PageBitmap pending_;           // must be copied before the next generation is whole
+  PageBitmap copied_;            // what the window copied
+  PageBitmap populated_;         // frames whose mapping was faulted in
+  PageBitmap fetched_, unsure_;  // the window's own
   PageBitmap scratch_;
-  std::vector<SlotRun> reserved_;
-  std::uint64_t reserved_pages_ = 0;
+  SlotReserve reserve_;
+  PageCopy copy_;
   WindowResult window_;
   std::optional<std::uint64_t> pages_backend_mapped_;
-  std::uint64_t pages_changed_ = 0;
+  FinishResult finish_;
   std::uint64_t paused_ns_ = 0;
 };
 

@@ -1,12 +1,7 @@
 #include "capture/pause_window.h"
 
-#include <sys/resource.h>
-
-#include <algorithm>
-
 #include "base/status.h"
-#include "capture/copy_engine.h"
-#include "capture/slot_cursor.h"
+#include "capture/page_faults.h"
 #include "guest/paused_guest.h"
 
 namespace stillframe {
@@ -14,74 +9,70 @@ namespace {
 
 constexpr std::uint64_t kNsPerMs = 1'000'000;
 
-// A cancelled capture notices after at most this much copying (1 MiB: some 0.1 ms).
-constexpr std::uint64_t kPagesBetweenChecks = 256;
-
-std::uint64_t ThreadPageFaults() {
-  rusage usage;
-  getrusage(RUSAGE_THREAD, &usage);
-  return static_cast<std::uint64_t>(usage.ru_minflt + usage.ru_majflt);
+// Calls `visit(i)` for each word that is not zero in one of the sets. Most are: passing over those
+// is all that a window's length has to do with the guest's size.
+template <typename Visit>
+void ForEachUsedWord(std::span<const std::uint64_t> a, std::span<const std::uint64_t> b,
+                     Visit visit) {
+  constexpr std::size_t kStride = 8;
+  std::size_t i = 0;
+  for (; i + kStride <= a.size(); i += kStride) {
+    std::uint64_t any = 0;
+    for (std::size_t k = i; k < i + kStride; ++k) any |= a[k] | b[k];
+    if (any == 0) continue;
+    for (std::size_t k = i; k < i + kStride; ++k) {
+      if ((a[k] | b[k]) != 0) visit(k);
+    }
+  }
+  for (; i < a.size(); ++i) {
+    if ((a[i] | b[i]) != 0) visit(i);
+  }
 }
 
-// Copies one piece late, when the next is known, so that the engine can prefetch across the gap.
-class PieceCopier {
- public:
-  explicit PieceCopier(const CopyEngine& engine) : engine_(engine) {}
+// Adds what was fetched to the pending set, and what of that is not known to have host memory to
+// `unsure`. False when nothing is.
+bool Merge(const WindowPlan& plan) {
+  const auto readable = plan.readable->words();
+  const auto pending = plan.pending->words();
+  const auto fetched = plan.fetched->words();
+  const auto copied = plan.copied->words();
+  const auto unsure = plan.unsure->words();
+  std::uint64_t any_unsure = 0;
+  ForEachUsedWord(pending, fetched, [&](std::size_t i) {
+    // A log may still name frames that were ballooned out.
+    pending[i] = (pending[i] | fetched[i]) & readable[i];
+    copied[i] = pending[i];
+    unsure[i] = plan.resident == nullptr ? pending[i] : pending[i] & ~plan.resident->words()[i];
+    any_unsure |= unsure[i];
+  });
+  return any_unsure != 0;
+}
 
-  void Add(std::byte* to, const std::byte* from, std::size_t pages) {
-    if (pages_ > 0) engine_.copy(to_, from_, pages_, from);
-    to_ = to;
-    from_ = from;
-    pages_ = pages;
+// Leaves out the pages that turned out to have no host memory.
+absl::Status AskResidency(Guest& guest, const WindowPlan& plan) {
+  SF_RETURN_IF_ERROR(guest.FilterResident(*plan.unsure));
+  if (plan.resident != nullptr) {
+    const auto resident = plan.resident->words();
+    const auto copied = plan.copied->words();
+    const auto unsure = plan.unsure->words();
+    ForEachUsedWord(copied, copied, [&](std::size_t i) { copied[i] &= resident[i] | unsure[i]; });
+  } else {
+    plan.copied->And(*plan.unsure);
   }
-
-  void Finish() {
-    if (pages_ > 0) engine_.copy(to_, from_, pages_, nullptr);
-    pages_ = 0;
-  }
-
- private:
-  const CopyEngine& engine_;
-  std::byte* to_ = nullptr;
-  const std::byte* from_ = nullptr;
-  std::size_t pages_ = 0;
-};
-
-absl::Status CopyAll(const WindowPlan& plan) {
-  SlotCursor cursor(plan.reserved);
-  PieceCopier copier(BestCopyEngine());
-  bool cancelled = false;
-  for (const MappedExtent& extent : plan.view->extents) {
-    plan.copied->ForEachRun(extent.range, [&](GfnRange run) {
-      const std::byte* from =
-          extent.at + ((run.first.value - extent.range.first.value) << kPageShift);
-      while (run.pages > 0 && !cancelled) {
-        const SlotRun slots = cursor.Take(std::min(run.pages, kPagesBetweenChecks));
-        copier.Add(plan.arena->At(slots.first), from, slots.count);
-        from += std::size_t{slots.count} << kPageShift;
-        run.pages -= slots.count;
-        cancelled = plan.cancelled->load(std::memory_order_relaxed);
-      }
-    });
-    if (cancelled) return absl::CancelledError();
-  }
-  copier.Finish();
   return absl::OkStatus();
 }
 
 absl::Status WorkWhilePaused(Guest& guest, const WindowPlan& plan, WindowResult& result) {
   SF_RETURN_IF_ERROR(guest.FetchVcpus());
-  const auto answer = guest.FetchDirty(*plan.pending);
+  const auto answer = guest.FetchDirty(*plan.fetched);
+  if (answer.ok()) result.answer = *answer;
+  if (answer.ok() && result.answer == DirtyAnswer::kUnknown) plan.pending->Or(*plan.readable);
+  const bool unsure = Merge(plan);
   if (!answer.ok()) return answer.status();
-  result.answer = *answer;
-  if (result.answer == DirtyAnswer::kUnknown) plan.pending->Or(*plan.readable);
-  plan.pending->And(*plan.readable);  // a log may still name frames that were ballooned out
-  const std::span<const std::uint64_t> pending = plan.pending->words();
-  std::copy(pending.begin(), pending.end(), plan.copied->words().begin());
-  SF_RETURN_IF_ERROR(guest.FilterResident(*plan.copied));
-  result.pages_wanted = plan.copied->Count();
-  if (result.pages_wanted > plan.reserved_pages) return absl::ResourceExhaustedError("");
-  SF_RETURN_IF_ERROR(CopyAll(plan));
+  if (unsure) SF_RETURN_IF_ERROR(AskResidency(guest, plan));
+  result.pages_wanted = plan.copy->Plan(*plan.view, *plan.copied, *plan.reserve, 0, *plan.arena);
+  if (result.pages_wanted > plan.reserve->pages()) return absl::ResourceExhaustedError("");
+  SF_RETURN_IF_ERROR(plan.copy->Run(plan.crew, *plan.cancelled));
   result.pages_copied = result.pages_wanted;
   return absl::OkStatus();
 }
@@ -98,6 +89,7 @@ absl::Status RunPauseWindow(Guest& guest, PauseGuard& guard, const WindowPlan& p
   absl::Status worked = paused.status();
   if (worked.ok()) worked = WorkWhilePaused(guest, plan, result);
   result.page_faults = ThreadPageFaults() - faults_before;
+  if (plan.crew != nullptr) result.page_faults += plan.crew->TakePageFaults();
   const absl::Status resumed = paused.Resume();
   result.begin_ns = paused.paused_ns();
   result.end_ns = paused.resumed_ns();

@@ -6,10 +6,12 @@
 
 #include <atomic>
 #include <cstdint>
-#include <span>
 
 #include "absl/status/status.h"
 #include "base/clock.h"
+#include "capture/copy_crew.h"
+#include "capture/page_copy.h"
+#include "capture/slot_reserve.h"
 #include "guest/guest.h"
 #include "guest/page_bitmap.h"
 #include "guest/pause_guard.h"
@@ -17,21 +19,33 @@
 
 namespace stillframe {
 
-// What a window works on; the caller owns all of it.
+// What a window works on; the caller owns all of it. All bitmaps have a bit for each page of the
+// view's map.
 struct WindowPlan {
   const GuestView* view = nullptr;
-  Arena* arena = nullptr;
-  std::span<const SlotRun> reserved;  // where copies go, in this order
-  std::uint64_t reserved_pages = 0;
+  const Arena* arena = nullptr;
+  const SlotReserve* reserve = nullptr;  // where copies go, in this order
 
   const PageBitmap* readable = nullptr;  // the frames of the view's extents
+
+  // Frames that have host memory for as long as the view lasts. Null: memory comes and goes, so the
+  // guest is asked about every page.
+  const PageBitmap* resident = nullptr;
 
   // In and out: pages that must be copied before the next generation is whole. The window adds
   // what the dirty log names, and the set survives a failure, so no dirty bit is ever lost.
   PageBitmap* pending = nullptr;
 
-  // Out: the pending pages that have host memory: these were copied, in ascending order.
+  // Out: the pending pages that have host memory: these were copied, in ascending order. Clear
+  // before.
   PageBitmap* copied = nullptr;
+
+  // The window's own; clear before.
+  PageBitmap* fetched = nullptr;
+  PageBitmap* unsure = nullptr;
+
+  PageCopy* copy = nullptr;  // prepared for all pages
+  CopyCrew* crew = nullptr;  // roused, or null
 
   std::uint64_t deadline_ms = 0;                 // of the pause; the guardian enforces it
   const std::atomic<bool>* cancelled = nullptr;  // turns true: resume at once
@@ -40,11 +54,11 @@ struct WindowPlan {
 struct WindowResult {
   DirtyAnswer answer = DirtyAnswer::kLogged;  // as far as it was asked
   std::uint64_t pages_copied = 0;
-  std::uint64_t pages_wanted = 0;  // more than reserved_pages: nothing was copied, reserve more
+  std::uint64_t pages_wanted = 0;  // more than were reserved: nothing was copied, reserve more
   std::uint64_t wall_ns = 0;
   std::uint64_t begin_ns = 0;  // CLOCK_MONOTONIC
   std::uint64_t end_ns = 0;
-  std::uint64_t page_faults = 0;  // this thread's, between the pause and the resume
+  std::uint64_t page_faults = 0;  // the copying threads', between the pause and the resume
 };
 
 // Pauses, reads registers, fetches the dirty set, copies, resumes. `result` is filled in as far as

@@ -14,7 +14,9 @@ namespace stillframe {
 
 class SlotCursor {
  public:
-  explicit SlotCursor(std::span<const SlotRun> runs) : runs_(runs) {}
+  // Begins `skip` slots into the first run.
+  explicit SlotCursor(std::span<const SlotRun> runs, std::uint32_t skip = 0)
+      : runs_(runs), used_(skip) {}
 
   // The next at most `count` contiguous slots; count 0 when none are left.
   SlotRun Take(std::uint64_t count) {

@@ -150,7 +150,8 @@ void Worker::Run() {
       MutexLock lock(mu_);
       trigger = periodic_capture_runs_ ? CaptureTrigger::kPeriod : CaptureTrigger::kRequest;
     }
-    const absl::StatusOr<SnapshotPtr> result = CaptureOnce(trigger);
+    if (period_ns > 0 && due_ns <= begin_ns) due_ns = begin_ns + period_ns;
+    const absl::StatusOr<SnapshotPtr> result = CaptureOnce(trigger, due_ns);
     Record(result);
     std::map<RequestId, Done> served;
     {
@@ -160,14 +161,11 @@ void Worker::Run() {
     }
     Complete(std::move(served), result);
     if (absl::IsNotFound(result.status())) return Leave(result.status());
-    if (period_ns > 0 && due_ns <= begin_ns) {
-      due_ns = std::max(begin_ns + period_ns, context_.clock.MonotonicNs());
-    }
   }
   Leave(absl::CancelledError("the daemon stops"));
 }
 
-absl::StatusOr<SnapshotPtr> Worker::CaptureOnce(CaptureTrigger trigger) {
+absl::StatusOr<SnapshotPtr> Worker::CaptureOnce(CaptureTrigger trigger, std::uint64_t due_ns) {
   absl::Status last;
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     last_progress_ns_ = context_.clock.MonotonicNs();
@@ -178,7 +176,7 @@ absl::StatusOr<SnapshotPtr> Worker::CaptureOnce(CaptureTrigger trigger) {
       status_.state = view->state;
     }
     SF_RETURN_IF_ERROR(RefreshGuard());
-    auto captured = capturer_->Capture(std::move(view), *guard_, trigger, cancel_capture_);
+    auto captured = capturer_->Capture(std::move(view), *guard_, trigger, cancel_capture_, due_ns);
     if (captured.ok() || !absl::IsAborted(captured.status())) return captured;
     last = captured.status();
   }
@@ -200,7 +198,8 @@ absl::Status Worker::BeginEpoch(const GuestView& view) {
                             context_.clock, context_.events));
   CapturePolicy resolved = Resolve(policy_, view);
   resolved.arena_bytes_max = store->arena().bytes_max();
-  capturer_ = std::make_unique<Capturer>(*guest_, *store, resolved, context_.clock);
+  capturer_ =
+      std::make_unique<Capturer>(*guest_, *store, resolved, context_.clock, context_.crew.get());
   boot_ = view.boot;
   Epoch previous;
   {

@@ -34,6 +34,9 @@ struct WorkerContext {
 
   // Makes the guard of one guest; called again when the guest's ticket changed.
   std::function<absl::StatusOr<std::unique_ptr<PauseGuard>>(const ResumeTicket&, int fd)> guard;
+
+  // Helps with large copies, one worker at a time; null: each copies alone.
+  std::shared_ptr<CopyCrew> crew = nullptr;
 };
 
 struct WorkerStatus {
@@ -90,7 +93,7 @@ class Worker {
   void Run();
   Wake WaitUntilDue(std::uint64_t due_ns) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Look();
-  absl::StatusOr<SnapshotPtr> CaptureOnce(CaptureTrigger trigger);
+  absl::StatusOr<SnapshotPtr> CaptureOnce(CaptureTrigger trigger, std::uint64_t due_ns);
   absl::Status BeginEpoch(const GuestView& view) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status RefreshGuard();
   void Record(const absl::StatusOr<SnapshotPtr>& result) ABSL_LOCKS_EXCLUDED(mu_);

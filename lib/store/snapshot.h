@@ -48,6 +48,7 @@ struct SnapshotMetadata {
   std::uint64_t pages_copied = 0;   // in the pause
   std::uint64_t pages_changed = 0;  // against the previous generation
   std::uint64_t window_page_faults = 0;
+  std::uint64_t pages_unchecked = 0;  // counted as changed without a look: the next capture was due
 
   // Right after the pause; nullopt: the hypervisor does not tell.
   std::optional<std::uint64_t> pages_backend_mapped;

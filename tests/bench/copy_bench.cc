@@ -11,6 +11,8 @@
 #include "bench/support/huge_memory.h"
 #include "bench/support/interleaved.h"
 #include "bench/support/still_guest.h"
+#include "capture/copy_crew.h"
+#include "capture/copy_engine.h"
 #include "capture/pause_window.h"
 #include "store/arena.h"
 
@@ -23,9 +25,11 @@ constexpr double kGib = 1 << 30;
 struct Subject {
   std::unique_ptr<StillGuest> guest;
   std::unique_ptr<Arena> arena;
-  std::vector<SlotRun> reserved;
+  SlotReserve reserve;
+  PageCopy copy;
+  CopyCrew crew{1};
   std::uint64_t pages = 0;
-  PageBitmap readable, pending, copied;
+  PageBitmap readable, pending, copied, fetched, unsure;
   NoGuard guard;
   std::atomic<bool> cancelled{false};
   WindowResult window;
@@ -37,36 +41,49 @@ struct Subject {
     options.name = "bench-arena";
     options.bytes_max = (pages << kPageShift) + options.segment_bytes;
     arena = std::make_unique<Arena>(options);
-    SF_RETURN_IF_ERROR(arena->Reserve(pages, reserved));
+    SF_RETURN_IF_ERROR(reserve.GrowTo(pages, *arena));
     readable.Resize(pages);
     readable.SetRange({Gfn{0}, pages});
-    pending.Resize(pages);
-    copied.Resize(pages);
+    for (PageBitmap* set : {&pending, &copied, &fetched, &unsure}) set->Resize(pages);
+    copy.Prepare(pages);
     return absl::OkStatus();
   }
 
-  // One pause window that copies what the guest says is dirty; its length in seconds.
-  double Pause() {
-    pending.ClearAll();
+  // One pause window that copies `dirty`, alone or with one helper that spins already; its length
+  // in seconds.
+  double Pause(const PageBitmap& dirty, int threads) {
+    guest->dirty = dirty;
+    for (PageBitmap* set : {&pending, &copied, &fetched, &unsure}) set->ClearAll();
+    const CopyCrew::Borrow helper(threads > 1 ? &crew : nullptr);
     WindowPlan plan;
     plan.view = guest->Refresh()->get();
     plan.arena = arena.get();
-    plan.reserved = reserved;
-    plan.reserved_pages = pages;
+    plan.reserve = &reserve;
     plan.readable = &readable;
+    plan.resident = &readable;
     plan.pending = &pending;
     plan.copied = &copied;
+    plan.fetched = &fetched;
+    plan.unsure = &unsure;
+    plan.copy = &copy;
+    plan.crew = helper.crew();
     plan.deadline_ms = 60'000;
     plan.cancelled = &cancelled;
     if (!RunPauseWindow(*guest, guard, plan, Clock::System(), window).ok()) return 0;
     return static_cast<double>(window.end_ns - window.begin_ns) * 1e-9;
   }
-
-  double PauseFor(const PageBitmap& dirty) {
-    guest->dirty = dirty;
-    return Pause();
-  }
 };
+
+// Copies all of the guest, segment by segment of the arena.
+void CopyInSegments(const Subject& subject, const CopyEngine& engine) {
+  const std::uint64_t segment_pages = subject.arena->slots_per_segment();
+  for (std::uint64_t at = 0; at < subject.pages; at += segment_pages) {
+    const CopyPiece piece{subject.arena->At(static_cast<Slot>(at)),
+                          subject.guest->ram() + (at << kPageShift),
+                          std::min(segment_pages, subject.pages - at)};
+    engine.copy({&piece, 1});
+  }
+}
 
 absl::Status MeasureWhole(Subject& subject, int rounds, Report& report) {
   const std::size_t bytes = subject.pages << kPageShift;
@@ -79,7 +96,7 @@ absl::Status MeasureWhole(Subject& subject, int rounds, Report& report) {
   all.SetRange({Gfn{0}, subject.pages});
   const std::size_t segment_bytes = subject.arena->segment_bytes();
 
-  const std::vector<Variant> variants = {
+  std::vector<Variant> variants = {
       {"ceiling, 1 thread",
        [&] { return SecondsOf([&] { CopyAtCeiling(to.data(), from.data(), bytes); }); }},
       {"the ceiling's loop, guest RAM to arena",
@@ -100,13 +117,19 @@ absl::Status MeasureWhole(Subject& subject, int rounds, Report& report) {
            }
          });
        }},
-      {"pause window, 1 thread", [&] { return subject.PauseFor(all); }},
+      {"pause window, 1 thread", [&] { return subject.Pause(all, 1); }},
+      {"pause window, 2 threads", [&] { return subject.Pause(all, 2); }},
   };
+  for (const CopyEngine& engine : CopyEngines()) {
+    variants.push_back({fmt::format("engine {}, guest RAM to arena", engine.name),
+                        [&] { return SecondsOf([&] { CopyInSegments(subject, engine); }); }});
+  }
   const std::vector<Samples> samples = RunInterleaved(variants, rounds);
   Table table(fmt::format("Whole copy of {} MiB", bytes >> 20),
-              {"variant", "median ms", "GiB/s", "of ceiling"});
+              {"variant", "median ms", "best ms", "GiB/s", "of ceiling"});
   for (std::size_t i = 0; i < variants.size(); ++i) {
     table.AddRow({variants[i].name, Number{samples[i].Median() * 1e3},
+                  Number{samples[i].Quantile(0) * 1e3},
                   Number{static_cast<double>(bytes) / samples[i].Median() / kGib},
                   Number{MedianRatio(samples[0], samples[i])}});
   }
@@ -132,9 +155,9 @@ void MeasureDirty(Subject& subject, int rounds, Report& report) {
   PageBitmap all(subject.pages);
   all.SetRange({Gfn{0}, subject.pages});
 
-  std::vector<Variant> variants = {{"all", [&] { return subject.PauseFor(all); }}};
+  std::vector<Variant> variants = {{"all", [&] { return subject.Pause(all, 1); }}};
   for (const Row& row : rows) {
-    variants.push_back({"dirty", [&subject, &row] { return subject.PauseFor(row.dirty); }});
+    variants.push_back({"dirty", [&subject, &row] { return subject.Pause(row.dirty, 1); }});
   }
   const std::vector<Samples> samples = RunInterleaved(variants, rounds);
   const double whole_page = 1 / static_cast<double>(subject.pages);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "guest/guest.h"
+#include "guest/pause_guard.h"
 
 namespace stillframe {
 
@@ -63,6 +64,7 @@ class FakeMachine {
   std::function<void()> while_paused;  // runs when the registers are read
   std::shared_ptr<const std::vector<std::uint64_t>> machine_frames;
   std::optional<std::uint64_t> backend_pages;
+  std::function<void()> at_resume;     // runs just before vCPUs run again
 
   // Calls fail by number, counted from 1 over all members of all guests of this machine.
   std::uint64_t calls = 0;
@@ -125,6 +127,7 @@ class FakeGuest final : public Guest {
 
   absl::Status Resume() override {
     if (!ours_) return absl::OkStatus();
+    if (machine_.at_resume) machine_.at_resume();
     absl::Status fault = Fault();
     machine_.paused = false;
     ours_ = false;
@@ -135,9 +138,10 @@ class FakeGuest final : public Guest {
   absl::StatusOr<DirtyAnswer> FetchDirty(PageBitmap& dirty) override {
     if (absl::Status fault = Fault(); !fault.ok()) return fault;
     if (!machine_.has_log) return DirtyAnswer::kUnknown;
-    PageBitmap sized = machine_.dirty_;
-    sized.Resize(dirty.size());
-    dirty.Or(sized);
+    const auto from = machine_.dirty_.words();
+    const auto into = dirty.words();
+    for (std::size_t i = 0; i < into.size(); ++i) into[i] |= from[i];
+    if (dirty.size() % 64 != 0) into.back() &= (std::uint64_t{1} << (dirty.size() % 64)) - 1;
     machine_.dirty_.ClearAll();
     if (std::exchange(machine_.log_interrupted, false)) return DirtyAnswer::kUnknown;
     return DirtyAnswer::kLogged;

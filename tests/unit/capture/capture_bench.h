@@ -26,13 +26,13 @@ struct CaptureBench {
         SnapshotStore::Create(guest.identity(), Epoch::Random(), std::make_shared<Arena>(options),
                               retention, Clock::System(), events);
     store = *std::move(created);
-    capturer = std::make_unique<Capturer>(guest, *store, policy, Clock::System());
+    capturer = std::make_unique<Capturer>(guest, *store, policy, Clock::System(), &crew);
   }
 
   absl::StatusOr<SnapshotPtr> Capture() {
     auto view = guest.Refresh();
     if (!view.ok()) return view.status();
-    return capturer->Capture(*std::move(view), guard, CaptureTrigger::kRequest, cancelled);
+    return capturer->Capture(*std::move(view), guard, CaptureTrigger::kRequest, cancelled, due_ns);
   }
 
   FakeMachine machine;
@@ -40,6 +40,8 @@ struct CaptureBench {
   FakeGuard guard;
   CapturePolicy policy;
   EventLog events{1000};
+  CopyCrew crew{1};
+  std::uint64_t due_ns = ~std::uint64_t{0};
   std::unique_ptr<SnapshotStore> store;
   std::unique_ptr<Capturer> capturer;
   std::atomic<bool> cancelled{false};

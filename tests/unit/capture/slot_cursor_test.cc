@@ -22,5 +22,12 @@ TEST(SlotCursorTest, HandsOutContiguousSlotsInOrderUntilNoneAreLeft) {
   EXPECT_EQ(cursor.Take(1).count, 0u);
 }
 
+TEST(SlotCursorTest, BeginsWhereItIsToldTo) {
+  const std::vector<SlotRun> runs = {{10, 3}, {40, 2}};
+  SlotCursor cursor(runs, 2);
+  EXPECT_EQ(cursor.Take(5).first, 12u);
+  EXPECT_EQ(cursor.Take(5).first, 40u);
+}
+
 }  // namespace
 }  // namespace stillframe
