@@ -31,6 +31,11 @@ std::vector<Key> PolicyKeys(GuestPolicy& guest) {
        NumberValue{&policy.pause_deadline_ms, 10, 60'000, "ms",
                    "500 ms and as much for each GiB of the guest"},
        "A pause that lasts this long is ended by the guardian, and the capture fails."},
+      {"pause_budget_ms",
+       NumberValue{&policy.pause_budget_ms, 1, 60'000, "ms", "pauses are as long as they get"},
+       "Where more is dirty than can be copied in a pause of this length, pages are copied while "
+       "the guest runs, in rounds, until the rest fits. That costs memory bandwidth; a guest that "
+       "writes faster than it is copied is paused for longer all the same. Needs a dirty log."},
   };
 }
 

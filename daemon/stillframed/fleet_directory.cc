@@ -62,6 +62,7 @@ void Describe(const Worker& worker, v1::Guest& message) {
   shown.set_generations_max(policy.generations_max);
   shown.set_arena_bytes_max(policy.arena_bytes_max);
   shown.set_pause_deadline_ms(policy.pause_deadline_ms);
+  shown.set_pause_budget_ms(policy.pause_budget_ms);
   v1::GuestStatistics& statistics = *message.mutable_statistics();
   statistics.set_captures(status.captures);
   statistics.set_captures_failed(status.captures_failed);

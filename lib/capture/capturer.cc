@@ -1,7 +1,6 @@
 #include "capture/capturer.h"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 
@@ -14,16 +13,10 @@ namespace {
 // A window whose dirty set outgrew the reservation is repeated with a larger one.
 constexpr int kWindowsMax = 4;
 
+constexpr std::uint64_t kNsPerMs = 1'000'000;
+
 // Copies of so many pages (16 MiB: about a millisecond) are worth waking helpers for.
 constexpr std::uint64_t kCrewPagesMin = 4096;
-
-// Where this host is itself a guest, its hypervisor has page tables of its own, and fills those in
-// when a page is first accessed: 2 us each, which nothing else than an access spares the pause.
-void TouchPages(const std::byte* at, std::uint64_t pages) {
-  for (std::uint64_t i = 0; i < pages; ++i) {
-    static_cast<void>(*const_cast<const volatile std::byte*>(at + (i << kPageShift)));
-  }
-}
 
 }  // namespace
 
@@ -43,6 +36,7 @@ absl::StatusOr<SnapshotPtr> Capturer::Capture(std::shared_ptr<const GuestView> v
   }
   if (!captured.ok()) {
     reserve_.Release(store_.arena());
+    staged_.Release(store_.arena());
     return captured;
   }
   auto published = Publish(trigger);
@@ -59,10 +53,9 @@ void Capturer::AdoptView(std::shared_ptr<const GuestView> view) {
   view_ = std::move(view);
   const std::uint64_t pages = view_->map.page_count();
   current_.resize(pages, kHoleSlot);
-  readable_ = PageBitmap(pages);
-  for (const MappedExtent& extent : view_->extents) readable_.SetRange(extent.range);
-  pending_ = readable_;
-  populated_ = PageBitmap(pages);
+  source_.AdoptView(*view_, guest_.capabilities().dirty_log);
+  pending_ = source_.readable();
+  staged_.Resize(pages);
   copied_ = PageBitmap(pages);
   fetched_ = PageBitmap(pages);
   unsure_ = PageBitmap(pages);
@@ -70,31 +63,35 @@ void Capturer::AdoptView(std::shared_ptr<const GuestView> view) {
   everything_pending_ = true;
 }
 
-// With a dirty log the pages that were ever copied are known to have memory, and to be faulted in.
-// Without one, memory may come and go unseen.
-bool Capturer::ResidencyIsKnown() const { return guest_.capabilities().dirty_log; }
-
-// First touches of guest memory fault in this process too; they must not happen in the pause.
 absl::StatusOr<std::uint64_t> Capturer::PrepareSource() {
-  const bool known = ResidencyIsKnown();
-  scratch_ = known ? pending_ : readable_;
+  const bool logged = guest_.capabilities().dirty_log;
+  scratch_ = logged ? pending_ : source_.readable();
+  SF_RETURN_IF_ERROR(source_.FaultIn(guest_, *view_, scratch_));
   std::uint64_t pages = scratch_.Count();
-  if (known) scratch_.AndNot(populated_);
-  const std::uint64_t asked = known ? scratch_.Count() : pages;
-  if (asked > 0) SF_RETURN_IF_ERROR(guest_.FilterResident(scratch_));
-  pages -= asked - scratch_.Count();
-  scratch_.AndNot(populated_);
-  for (const MappedExtent& extent : view_->extents) {
-    scratch_.ForEachRun(extent.range, [&](GfnRange run) {
-      const std::byte* at =
-          extent.at + ((run.first.value - extent.range.first.value) << kPageShift);
-      if (madvise(const_cast<std::byte*>(at), run.bytes(), MADV_POPULATE_READ) != 0) return;
-      TouchPages(at, run.pages);
-      populated_.SetRange(run);
-    });
-  }
-  if (known && !everything_pending_) pages += guest_.EstimateDirty();
+  if (logged && !everything_pending_) pages += guest_.EstimateDirty();
   return std::min(pages, view_->map.readable_pages());
+}
+
+absl::StatusOr<std::uint64_t> Capturer::RunRounds(const std::atomic<bool>& cancelled) {
+  SF_ASSIGN_OR_RETURN(std::uint64_t rest, PrepareSource());
+  PrecopyPlan plan;
+  plan.guest = &guest_;
+  plan.view = view_.get();
+  plan.store = &store_;
+  plan.source = &source_;
+  plan.copy = &copy_;
+  plan.pending = &pending_;
+  plan.staged = &staged_;
+  plan.fetched = &fetched_;
+  plan.round = &scratch_;
+  // Without a dirty log nobody could tell which of the copies are still good.
+  if (guest_.capabilities().dirty_log) plan.budget_ns = policy_.pause_budget_ms * kNsPerMs;
+  plan.cost = &cost_;
+  plan.cancelled = &cancelled;
+  const absl::Status status = RunPrecopy(plan, rest, precopy_);
+  if (precopy_.log_interrupted) everything_pending_ = true;
+  SF_RETURN_IF_ERROR(status);
+  return std::min(rest, view_->map.readable_pages());
 }
 
 absl::Status Capturer::Reserve(std::uint64_t pages) {
@@ -105,10 +102,13 @@ absl::Status Capturer::Reserve(std::uint64_t pages) {
 
 absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& cancelled) {
   const std::string attempt = fmt::format("capture guest {}", guest_.identity().name);
-  SF_ASSIGN_OR_RETURN(const std::uint64_t estimate, PrepareSource());
+  const absl::StatusOr<std::uint64_t> rest = RunRounds(cancelled);
+  if (!rest.ok()) return Annotate(rest.status(), attempt);
+  const std::uint64_t estimate = *rest;
   std::uint64_t pages = std::min(estimate + estimate / 8 + 1024, view_->map.readable_pages());
   for (int attempts = 0; attempts < kWindowsMax; ++attempts) {
     if (cancelled.load()) return absl::CancelledError(attempt + ": withdrawn");
+    staged_.ReleaseStale(store_.arena());
     if (absl::Status room = Reserve(pages); !room.ok()) return Annotate(room, attempt);
     copied_.ClearAll();
     fetched_.ClearAll();
@@ -118,9 +118,10 @@ absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& can
     plan.view = view_.get();
     plan.arena = &store_.arena();
     plan.reserve = &reserve_;
-    plan.readable = &readable_;
-    plan.resident = ResidencyIsKnown() ? &populated_ : nullptr;
+    plan.readable = &source_.readable();
+    plan.resident = source_.resident();
     plan.pending = &pending_;
+    plan.staged = &staged_.current();
     plan.copied = &copied_;
     plan.fetched = &fetched_;
     plan.unsure = &unsure_;
@@ -135,7 +136,8 @@ absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& can
       everything_pending_ = true;
     }
     if (status.ok()) {
-      populated_.Or(copied_);
+      source_.NoteCopied(copied_);
+      cost_.Learn(window_.end_ns - window_.begin_ns, window_.pages_copied);
       return status;
     }
     if (window_.pages_wanted <= reserve_.pages()) return Annotate(status, attempt);
@@ -155,6 +157,7 @@ absl::Status Capturer::Finish(std::uint64_t due_ns, const std::atomic<bool>& can
   plan.pending = &pending_;
   plan.copied = &copied_;
   plan.reserve = &reserve_;
+  plan.staged = &staged_;
   if (guest_.capabilities().dirty_log && !everything_pending_) plan.due_ns = due_ns;
   plan.clock = &clock_;
   plan.cancelled = &cancelled;
@@ -164,6 +167,8 @@ absl::Status Capturer::Finish(std::uint64_t due_ns, const std::atomic<bool>& can
   }
   FreeUnnamedSlots(plan, next_);
   reserve_.Clear();
+  staged_.ReleaseStale(store_.arena());
+  staged_.Forget();
   return absl::OkStatus();
 }
 
@@ -208,6 +213,8 @@ absl::StatusOr<SnapshotPtr> Capturer::Publish(CaptureTrigger trigger) {
   metadata.pages_copied = window_.pages_copied;
   metadata.pages_changed = finish_.pages_changed;
   metadata.pages_unchecked = finish_.pages_unchecked;
+  metadata.precopy_rounds = precopy_.rounds;
+  metadata.precopy_pages = precopy_.pages;
   metadata.window_page_faults = window_.page_faults;
   metadata.pages_backend_mapped = pages_backend_mapped_;
   metadata.map = view_->map;

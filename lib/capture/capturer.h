@@ -16,9 +16,13 @@
 #include "capture/copy_crew.h"
 #include "capture/finish_phase.h"
 #include "capture/page_copy.h"
+#include "capture/pause_cost.h"
 #include "capture/pause_window.h"
 #include "capture/policy.h"
+#include "capture/precopy.h"
 #include "capture/slot_reserve.h"
+#include "capture/source_pages.h"
+#include "capture/staged_pages.h"
 #include "guest/guest.h"
 #include "guest/page_bitmap.h"
 #include "guest/pause_guard.h"
@@ -47,9 +51,10 @@ class Capturer {
 
  private:
   void AdoptView(std::shared_ptr<const GuestView> view);
-  bool ResidencyIsKnown() const;
   // Faults in what may be copied; returns how many pages that will be, as far as is known.
   absl::StatusOr<std::uint64_t> PrepareSource();
+  // Pre-copy; returns how many pages are left for the pause.
+  absl::StatusOr<std::uint64_t> RunRounds(const std::atomic<bool>& cancelled);
   absl::Status Reserve(std::uint64_t pages);
   absl::Status RunWindow(PauseGuard& guard, const std::atomic<bool>& cancelled);
   absl::Status Finish(std::uint64_t due_ns, const std::atomic<bool>& cancelled);
@@ -69,16 +74,18 @@ class Capturer {
   bool everything_pending_ = true;  // no page is known to be as in the newest generation
   std::shared_ptr<const MachineFrames> machine_frames_;  // of view_, once they were sealed
 
-  std::vector<Slot> current_;    // the newest generation's page map
-  std::vector<Slot> next_;       // the one being made
-  PageBitmap readable_;          // frames that have bytes
+  std::vector<Slot> current_;  // the newest generation's page map
+  std::vector<Slot> next_;     // the one being made
+  SourcePages source_;
   PageBitmap pending_;           // must be copied before the next generation is whole
   PageBitmap copied_;            // what the window copied
-  PageBitmap populated_;         // frames whose mapping was faulted in
+  StagedPages staged_;           // by pre-copy; none between captures
   PageBitmap fetched_, unsure_;  // the window's own
   PageBitmap scratch_;
   SlotReserve reserve_;
   PageCopy copy_;
+  PauseCost cost_;
+  PrecopyResult precopy_;
   WindowResult window_;
   std::optional<std::uint64_t> pages_backend_mapped_;
   FinishResult finish_;

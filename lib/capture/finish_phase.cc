@@ -40,6 +40,13 @@ std::uint64_t ApplyMap(const MemoryMap& map, std::vector<Slot>& next) {
   return changed;
 }
 
+// The slot that a pending page was copied to; kZeroSlot when it had no memory. `cursor` passes over
+// the reserved ones.
+Slot CopyOf(const FinishPlan& plan, Gfn gfn, SlotCursor& cursor) {
+  if (plan.copied->Test(gfn)) return cursor.Take(1).first;
+  return plan.staged->current().Test(gfn) ? plan.staged->SlotOf(gfn) : kZeroSlot;
+}
+
 // What to say of a page whose copy is in `fresh` and that was in `old`.
 Slot Judge(const Arena& arena, Slot old, Slot fresh) {
   const std::byte* bytes = arena.At(fresh);
@@ -65,11 +72,13 @@ absl::Status MakeNextMap(const FinishPlan& plan, std::vector<Slot>& next, Finish
       if (cancelled) return false;
     }
     Slot& slot = next[gfn.value];
-    Slot says = kZeroSlot;
-    if (plan.copied->Test(gfn)) {
-      const Slot fresh = cursor.Take(1).first;
-      says = check ? Judge(*plan.arena, slot, fresh) : fresh;
-      if (!check) ++result.pages_unchecked;
+    Slot says = CopyOf(plan, gfn, cursor);
+    if (says != kZeroSlot) {
+      if (check) {
+        says = Judge(*plan.arena, slot, says);
+      } else {
+        ++result.pages_unchecked;
+      }
     }
     if (slot != says) ++result.pages_changed;
     slot = says;
@@ -82,9 +91,8 @@ void FreeUnnamedSlots(const FinishPlan& plan, const std::vector<Slot>& next) {
   SlotReleaser releaser(*plan.arena);
   SlotCursor cursor = plan.reserve->From(0);
   ForEachPending(plan, [&](Gfn gfn) {
-    if (!plan.copied->Test(gfn)) return true;
-    const SlotRun taken = cursor.Take(1);
-    if (next[gfn.value] != taken.first) releaser.Add(taken);
+    const Slot taken = CopyOf(plan, gfn, cursor);
+    if (taken != kZeroSlot && next[gfn.value] != taken) releaser.Add({taken, 1});
     return true;
   });
   for (SlotRun rest = cursor.Take(~0u); rest.count > 0; rest = cursor.Take(~0u)) releaser.Add(rest);

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "base/clock.h"
 #include "capture/slot_reserve.h"
+#include "capture/staged_pages.h"
 #include "guest/guest.h"
 #include "guest/page_bitmap.h"
 #include "store/arena.h"
@@ -24,6 +25,7 @@ struct FinishPlan {
   const PageBitmap* pending = nullptr;         // the pages that may have changed
   const PageBitmap* copied = nullptr;    // those of them that were copied, in ascending order,
   const SlotReserve* reserve = nullptr;  // to these slots
+  const StagedPages* staged = nullptr;   // and those that pre-copy copied
 
   // When the next capture is due (CLOCK_MONOTONIC): pages whose content was not checked by then
   // keep their copies and count as changed.
@@ -41,7 +43,7 @@ struct FinishResult {
 // slot, another the slot of its copy. CANCELLED: start again from the pending set.
 absl::Status MakeNextMap(const FinishPlan& plan, std::vector<Slot>& next, FinishResult& result);
 
-// Gives back the reserved slots that `next` does not name.
+// Gives back the reserved and the staged slots that `next` does not name.
 void FreeUnnamedSlots(const FinishPlan& plan, const std::vector<Slot>& next);
 
 }  // namespace stillframe

@@ -29,8 +29,8 @@ void ForEachUsedWord(std::span<const std::uint64_t> a, std::span<const std::uint
   }
 }
 
-// Adds what was fetched to the pending set, and what of that is not known to have host memory to
-// `unsure`. False when nothing is.
+// Adds what was fetched to the pending set and makes the set to copy; what of that is not known to
+// have host memory is `unsure`. False when nothing is.
 bool Merge(const WindowPlan& plan) {
   const auto readable = plan.readable->words();
   const auto pending = plan.pending->words();
@@ -42,7 +42,8 @@ bool Merge(const WindowPlan& plan) {
     // A log may still name frames that were ballooned out.
     pending[i] = (pending[i] | fetched[i]) & readable[i];
     copied[i] = pending[i];
-    unsure[i] = plan.resident == nullptr ? pending[i] : pending[i] & ~plan.resident->words()[i];
+    if (plan.staged != nullptr) copied[i] &= ~(plan.staged->words()[i] &= ~fetched[i]);
+    unsure[i] = plan.resident == nullptr ? copied[i] : copied[i] & ~plan.resident->words()[i];
     any_unsure |= unsure[i];
   });
   return any_unsure != 0;
@@ -66,7 +67,7 @@ absl::Status WorkWhilePaused(Guest& guest, const WindowPlan& plan, WindowResult&
   SF_RETURN_IF_ERROR(guest.FetchVcpus());
   const auto answer = guest.FetchDirty(*plan.fetched);
   if (answer.ok()) result.answer = *answer;
-  if (answer.ok() && result.answer == DirtyAnswer::kUnknown) plan.pending->Or(*plan.readable);
+  if (answer.ok() && result.answer == DirtyAnswer::kUnknown) plan.fetched->Or(*plan.readable);
   const bool unsure = Merge(plan);
   if (!answer.ok()) return answer.status();
   if (unsure) SF_RETURN_IF_ERROR(AskResidency(guest, plan));

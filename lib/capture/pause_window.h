@@ -36,8 +36,12 @@ struct WindowPlan {
   // what the dirty log names, and the set survives a failure, so no dirty bit is ever lost.
   PageBitmap* pending = nullptr;
 
-  // Out: the pending pages that have host memory: these were copied, in ascending order. Clear
-  // before.
+  // In and out: the pending pages whose copy is at hand already (null: none). The window clears
+  // those that the dirty log names and copies them again.
+  PageBitmap* staged = nullptr;
+
+  // Out: the pending pages that are not staged and have host memory: these were copied, in
+  // ascending order. Clear before.
   PageBitmap* copied = nullptr;
 
   // The window's own; clear before.

@@ -116,7 +116,8 @@ class Guest {
 
   // ORs into `dirty` the frames written since the last successful fetch and forgets them in the
   // log. kUnknown leaves `dirty` as it is. ABORTED when the memory map is no longer the view's.
-  // `dirty` has view->map.page_count() bits. [window]
+  // `dirty` has view->map.page_count() bits. Also called while the guest runs: of a page that is
+  // written at that moment, this or the next call tells. [window]
   virtual absl::StatusOr<DirtyAnswer> FetchDirty(PageBitmap& dirty) = 0;
 
   // How many frames FetchDirty would report now, without forgetting them; 0 when unknown.

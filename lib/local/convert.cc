@@ -137,6 +137,9 @@ v1::Snapshot ToMessage(const SnapshotMetadata& metadata, Detail detail) {
   if (metadata.pages_backend_mapped) {
     message.set_pages_backend_mapped(*metadata.pages_backend_mapped);
   }
+  message.set_precopy_rounds(metadata.precopy_rounds);
+  message.set_precopy_pages(metadata.precopy_pages);
+  message.set_pages_unchecked(metadata.pages_unchecked);
   if (detail == Detail::kBrief) return message;
 
   for (const VcpuState& vcpu : metadata.vcpus) Fill(vcpu, *message.add_vcpus());

@@ -49,6 +49,8 @@ struct SnapshotMetadata {
   std::uint64_t pages_changed = 0;  // against the previous generation
   std::uint64_t window_page_faults = 0;
   std::uint64_t pages_unchecked = 0;  // counted as changed without a look: the next capture was due
+  std::uint64_t precopy_rounds = 0;   // of copying while the guest ran
+  std::uint64_t precopy_pages = 0;    // copied in them, some more than once
 
   // Right after the pause; nullopt: the hypervisor does not tell.
   std::optional<std::uint64_t> pages_backend_mapped;

@@ -59,12 +59,13 @@ class FakeMachine {
   std::uint64_t pauses = 0;
   std::uint64_t resumes = 0;
   bool has_log = true;
-  bool log_interrupted = false;        // the next FetchDirty knows nothing
-  std::vector<MemoryRegion> regions;   // empty: all of it is RAM
-  std::function<void()> while_paused;  // runs when the registers are read
+  bool log_interrupted = false;         // the next FetchDirty knows nothing
+  std::vector<MemoryRegion> regions;    // empty: all of it is RAM
+  std::function<void()> while_paused;   // runs when the registers are read
+  std::function<void()> at_resume;      // runs just before vCPUs run again
+  std::function<void()> while_running;  // runs when the dirty log is read and the guest not paused
   std::shared_ptr<const std::vector<std::uint64_t>> machine_frames;
   std::optional<std::uint64_t> backend_pages;
-  std::function<void()> at_resume;     // runs just before vCPUs run again
 
   // Calls fail by number, counted from 1 over all members of all guests of this machine.
   std::uint64_t calls = 0;
@@ -136,13 +137,18 @@ class FakeGuest final : public Guest {
   }
 
   absl::StatusOr<DirtyAnswer> FetchDirty(PageBitmap& dirty) override {
-    if (absl::Status fault = Fault(); !fault.ok()) return fault;
-    if (!machine_.has_log) return DirtyAnswer::kUnknown;
+    if (!machine_.has_log) {
+      if (absl::Status fault = Fault(); !fault.ok()) return fault;
+      return DirtyAnswer::kUnknown;
+    }
     const auto from = machine_.dirty_.words();
     const auto into = dirty.words();
     for (std::size_t i = 0; i < into.size(); ++i) into[i] |= from[i];
     if (dirty.size() % 64 != 0) into.back() &= (std::uint64_t{1} << (dirty.size() % 64)) - 1;
     machine_.dirty_.ClearAll();
+    if (!machine_.paused && machine_.while_running) machine_.while_running();
+    // Fails after its effect: the hard case for callers.
+    if (absl::Status fault = Fault(); !fault.ok()) return fault;
     if (std::exchange(machine_.log_interrupted, false)) return DirtyAnswer::kUnknown;
     return DirtyAnswer::kLogged;
   }

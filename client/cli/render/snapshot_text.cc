@@ -92,6 +92,9 @@ std::string GuestText(const v1::Guest& guest) {
        policy.period_ms() == 0 ? "on demand" : FormatDurationNs(policy.period_ms() * 1'000'000)},
       {"generations kept", std::to_string(policy.generations_max())},
       {"pause deadline", FormatDurationNs(policy.pause_deadline_ms() * 1'000'000)},
+      {"pause budget", policy.pause_budget_ms() == 0
+                           ? "none"
+                           : FormatDurationNs(policy.pause_budget_ms() * 1'000'000)},
       {"captures",
        fmt::format("{}, {} failed", statistics.captures(), statistics.captures_failed())},
       {"paused in all", FormatDurationNs(statistics.paused_us() * 1'000)},
@@ -130,7 +133,7 @@ std::string SnapshotsText(const std::vector<v1::Snapshot>& snapshots) {
 }
 
 std::string SnapshotText(const v1::Snapshot& snapshot) {
-  return List({
+  Rows rows = {
       {"guest",
        fmt::format("{} ({})", Printable(snapshot.guest_name()), Printable(snapshot.guest_uuid()))},
       {"generation", std::to_string(snapshot.generation())},
@@ -151,7 +154,15 @@ std::string SnapshotText(const v1::Snapshot& snapshot) {
                              : std::string("unknown")},
       {"faults in pause", std::to_string(snapshot.window_page_faults())},
       {"page tables name", NameOfField(snapshot, "frame_space") + " frames"},
-  });
+  };
+  if (snapshot.precopy_rounds() > 0) {
+    rows.emplace_back("pre-copied", fmt::format("{} in {} rounds", Pages(snapshot.precopy_pages()),
+                                                snapshot.precopy_rounds()));
+  }
+  if (snapshot.pages_unchecked() > 0) {
+    rows.emplace_back("not compared", Pages(snapshot.pages_unchecked()));
+  }
+  return List(rows);
 }
 
 std::string MemoryMapText(const v1::Snapshot& snapshot) {

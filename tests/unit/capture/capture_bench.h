@@ -5,15 +5,18 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
 
 #include "capture/capturer.h"
+#include "support/fake_clock.h"
 #include "support/fake_guest.h"
 #include "support/snapshot_bytes.h"
 
 namespace stillframe {
 
 struct CaptureBench {
-  explicit CaptureBench(std::uint64_t pages, CapturePolicy wanted = {}, std::uint64_t segments = 64)
+  explicit CaptureBench(std::uint64_t pages, CapturePolicy wanted = {}, std::uint64_t segments = 64,
+                        const Clock& clock = Clock::System())
       : machine(pages), policy(wanted) {
     policy.pause_deadline_ms = 10'000;
     Arena::Options options;
@@ -26,7 +29,7 @@ struct CaptureBench {
         SnapshotStore::Create(guest.identity(), Epoch::Random(), std::make_shared<Arena>(options),
                               retention, Clock::System(), events);
     store = *std::move(created);
-    capturer = std::make_unique<Capturer>(guest, *store, policy, Clock::System(), &crew);
+    capturer = std::make_unique<Capturer>(guest, *store, policy, clock, &crew);
   }
 
   absl::StatusOr<SnapshotPtr> Capture() {
@@ -46,5 +49,32 @@ struct CaptureBench {
   std::unique_ptr<Capturer> capturer;
   std::atomic<bool> cancelled{false};
 };
+
+// A guest whose pauses seem to take so long that more than a few dirty pages are pre-copied, once
+// a first capture taught what they cost.
+struct PrecopyBench : CaptureBench {
+  explicit PrecopyBench(std::uint64_t pages, CapturePolicy wanted = {})
+      : CaptureBench(pages, Budgeted(wanted), 64, clock) {
+    machine.at_resume = [this] { clock.AdvanceMs(100); };
+  }
+
+  static CapturePolicy Budgeted(CapturePolicy policy) {
+    policy.pause_budget_ms = 1;
+    return policy;
+  }
+
+  inline static FakeClock clock;
+};
+
+// The slots that the live generations name: all that the arena may hold between captures.
+inline std::uint64_t SlotsNamed(const SnapshotStore& store) {
+  std::set<Slot> named;
+  for (const SnapshotPtr& live : store.List()) {
+    for (const Slot slot : live->pages.slots()) {
+      if (slot < kSlotsMax) named.insert(slot);
+    }
+  }
+  return named.size();
+}
 
 }  // namespace stillframe

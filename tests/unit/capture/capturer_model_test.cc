@@ -16,16 +16,27 @@ class CapturerModelTest : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(CapturerModelTest, EveryGenerationEqualsThePlainCopyOfItsInstant) {
   std::mt19937_64 random(GetParam());
-  CaptureBench bench(kPages, {.generations_max = 6});
+  PrecopyBench bench(kPages, {.generations_max = 6});
   bench.machine.has_log = GetParam() % 3 != 0;
+  const bool precopied = GetParam() % 2 == 0 && bench.machine.has_log;
+  if (!precopied) bench.machine.at_resume = nullptr;
   bench.machine.regions = {{{Gfn{0}, kPages}, RegionKind::kRam}};
   std::map<std::uint64_t, std::vector<std::byte>> copies;
   std::vector<std::byte> in_pause;
   bench.machine.while_paused = [&] { in_pause = bench.machine.Copy(); };
 
+  // A guest that writes while it is pre-copied, and sometimes faster than we copy.
+  bench.machine.while_running = [&] {
+    for (std::uint64_t i = random() % 40; i > 0; --i) {
+      bench.machine.Write(Gfn{random() % kPages}, random() % 4 == 0 ? 0 : random());
+    }
+    if (random() % 50 == 0) bench.machine.log_interrupted = true;
+  };
+
   int published = 0;
+  std::uint64_t rounds = 0;
   for (int step = 0; step < 300; ++step) {
-    for (std::uint64_t i = random() % 12; i > 0; --i) {
+    for (std::uint64_t i = random() % (precopied ? 100 : 12); i > 0; --i) {
       bench.machine.Write(Gfn{random() % kPages}, random() % 4 == 0 ? 0 : random());
     }
     if (random() % 10 == 0) bench.machine.Touch(Gfn{random() % kPages});
@@ -37,11 +48,13 @@ TEST_P(CapturerModelTest, EveryGenerationEqualsThePlainCopyOfItsInstant) {
                                {{Gfn{cut}, size}, RegionKind::kBallooned},
                                {{Gfn{cut + size}, kPages - cut - size}, RegionKind::kRam}};
     }
-    bench.machine.fail_call = random() % 4 == 0 ? bench.machine.calls + 1 + random() % 7 : 0;
+    bench.machine.fail_call = random() % 4 == 0 ? bench.machine.calls + 1 + random() % 9 : 0;
     const auto snapshot = bench.Capture();
     ASSERT_FALSE(bench.machine.paused) << "step " << step;
     if (!snapshot.ok()) continue;
     ++published;
+    rounds += (*snapshot)->metadata.precopy_rounds;
+    ASSERT_EQ(bench.store->arena().bytes_used() / kPageBytes, SlotsNamed(*bench.store));
     copies[(*snapshot)->metadata.generation.value] = in_pause;
 
     for (const SnapshotPtr& live : bench.store->List()) {
@@ -59,6 +72,7 @@ TEST_P(CapturerModelTest, EveryGenerationEqualsThePlainCopyOfItsInstant) {
     }
   }
   EXPECT_GT(published, 200);
+  EXPECT_EQ(rounds > 300, precopied) << rounds;
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, CapturerModelTest, testing::Range<std::uint64_t>(1, 7));
