@@ -13,7 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "guest/qemu/qmp_connection.h"
+#include "guest/qmp/qmp_connection.h"
 
 namespace stillframe {
 

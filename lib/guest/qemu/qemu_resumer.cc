@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/status.h"
-#include "guest/qemu/qmp_connection.h"
-#include "guest/qemu/qmp_frame.h"
+#include "guest/qmp/qmp_connection.h"
+#include "guest/qmp/qmp_frame.h"
 
 namespace stillframe {
 namespace {

@@ -12,7 +12,7 @@
 #include <string>
 
 #include "base/status.h"
-#include "guest/qemu/qmp_frame.h"
+#include "guest/qmp/qmp_frame.h"
 
 namespace stillframe {
 namespace {

@@ -11,7 +11,7 @@
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
 #include "guest/qemu/qemu_options.h"
-#include "guest/qemu/qmp_connection.h"
+#include "guest/qmp/qmp_connection.h"
 #include "guest/vcpu_state.h"
 
 namespace stillframe {

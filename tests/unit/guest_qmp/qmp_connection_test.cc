@@ -1,4 +1,4 @@
-#include "guest/qemu/qmp_connection.h"
+#include "guest/qmp/qmp_connection.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -17,7 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/unique_fd.h"
-#include "guest/qemu/qmp_frame.h"
+#include "guest/qmp/qmp_frame.h"
 #include "nlohmann/json_fwd.hpp"
 
 namespace stillframe {

@@ -1,4 +1,4 @@
-#include "guest/qemu/qmp_frame.h"
+#include "guest/qmp/qmp_frame.h"
 
 #include <charconv>
 

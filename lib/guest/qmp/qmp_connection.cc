@@ -1,4 +1,4 @@
-#include "guest/qemu/qmp_connection.h"
+#include "guest/qmp/qmp_connection.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
