@@ -37,6 +37,7 @@ Domain DecodeDomain(const xc_domaininfo_t& raw) {
   domain.domid = raw.domain;
   std::memcpy(domain.id.bytes.data(), raw.handle, sizeof raw.handle);
   domain.translated = (raw.flags & XEN_DOMINF_hvm_guest) != 0;
+  domain.emulated = (raw.arch_config.emulation_flags & ~XEN_X86_EMU_LAPIC) != 0;
   domain.dying = (raw.flags & XEN_DOMINF_dying) != 0;
   domain.paused = (raw.flags & XEN_DOMINF_paused) != 0;
   domain.service = (raw.flags & XEN_DOMINF_xs_domain) != 0;

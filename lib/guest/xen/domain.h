@@ -18,6 +18,7 @@ struct Domain {
   std::uint32_t domid = 0;
   GuestId id;
   bool translated = false;  // PVH or HVM: frames are named by gfn; else PV, by machine frame
+  bool emulated = false;    // HVM: a device model emulates devices, and writes memory for them
   bool dying = false;       // destroyed, but somebody still holds memory of it
   bool paused = false;      // by a toolstack; the count of pauses is above 0
   bool service = false;     // a xenstore domain: part of the host, not a guest

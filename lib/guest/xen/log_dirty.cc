@@ -45,12 +45,16 @@ class LogDirty::Buffer {
   xc_hypercall_buffer_t buffer_;
 };
 
-LogDirty::LogDirty(std::shared_ptr<XenControl> control, std::uint32_t domid)
-    : control_(std::move(control)), domid_(domid) {}
+LogDirty::LogDirty(std::shared_ptr<XenControl> control, std::uint32_t domid,
+                   std::optional<DeviceModel> model)
+    : control_(std::move(control)), domid_(domid), model_(model) {}
 
-LogDirty::~LogDirty() {
-  if (!on_) return;
+LogDirty::~LogDirty() { TurnOff(); }
+
+void LogDirty::TurnOff() {
+  if (!std::exchange(on_, false)) return;
   xc_shadow_control(control_->get(), domid_, XEN_DOMCTL_SHADOW_OP_OFF, nullptr, 0);
+  if (model_) static_cast<void>(model_->LogDirty(false));
 }
 
 // True: it was off until now. False: it is on already. UNIMPLEMENTED: there is none.
@@ -71,6 +75,11 @@ absl::StatusOr<bool> LogDirty::Enable() {
 }
 
 absl::StatusOr<bool> LogDirty::TakeOver() {
+  // Before every first fetch: whoever turned Xen's log off may have turned the model's off too.
+  if (model_ && !complete() && !model_->LogDirty(true).ok()) {
+    TurnOff();
+    return false;
+  }
   absl::StatusOr<bool> enabled = Enable();
   if (absl::IsUnimplemented(enabled.status())) return false;
   SF_RETURN_IF_ERROR(enabled.status());
@@ -113,7 +122,7 @@ absl::StatusOr<DirtyAnswer> LogDirty::Fetch(PageBitmap& dirty) {
   if (absl::IsNotFound(was_off.status())) return was_off.status();
   const bool complete = std::exchange(complete_, false) && was_off.ok() && !*was_off;
   SF_RETURN_IF_ERROR(Read(XEN_DOMCTL_SHADOW_OP_CLEAN));
-  complete_ = was_off.ok();
+  complete_ = was_off.ok() && !(*was_off && model_);
   if (!complete) return DirtyAnswer::kUnknown;
   const std::span<std::uint64_t> to = dirty.words();
   const std::span<const std::uint64_t> from = bits_->words();

@@ -7,18 +7,22 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "guest/guest.h"
 #include "guest/page_bitmap.h"
+#include "guest/xen/device_model.h"
 #include "guest/xen/xen_control.h"
 
 namespace stillframe {
 
 class LogDirty {
  public:
-  LogDirty(std::shared_ptr<XenControl> control, std::uint32_t domid);
+  // `model`: the domain's device model, if it has one; it logs for as long as the log is on.
+  LogDirty(std::shared_ptr<XenControl> control, std::uint32_t domid,
+           std::optional<DeviceModel> model);
   LogDirty(const LogDirty&) = delete;
   LogDirty& operator=(const LogDirty&) = delete;
 
@@ -26,7 +30,8 @@ class LogDirty {
   ~LogDirty();
 
   // Turns the log on, taking it over from whoever has it, and says whether this domain has one:
-  // PV domains need a hypervisor with shadow paging, passed-through devices forbid it.
+  // PV domains need a hypervisor with shadow paging, passed-through devices forbid it, a device
+  // model must log too.
   absl::StatusOr<bool> TakeOver();
 
   bool on() const { return on_; }
@@ -50,10 +55,12 @@ class LogDirty {
   class Buffer;
 
   absl::StatusOr<bool> Enable();
+  void TurnOff();
   absl::Status Read(unsigned operation);
 
   const std::shared_ptr<XenControl> control_;
   const std::uint32_t domid_;
+  std::optional<DeviceModel> model_;
   bool on_ = false;
   bool complete_ = false;  // the log saw every write since the last fetch
   std::unique_ptr<Buffer> bits_;

@@ -40,21 +40,23 @@ class RecentWrites {
     cpu_ns_ = 0;
   }
 
-  // Takes note of `dirty`, of the same size, written while the guest ran for `cpu_ns`, and ORs into
-  // it what is recent. False: every page is. [window]
-  bool Extend(PageBitmap& dirty, std::uint64_t cpu_ns) {
-    newer_.Or(dirty);
-    cpu_ns_ += cpu_ns;
-    const bool all = all_ && cpu_ns_ < kSpanCpuNs;
-    dirty.Or(newer_);
-    dirty.Or(older_);
+  // Takes note of `dirty`, of the same size, written while the guest ran for `cpu_ns`. [window]
+  void Note(const PageBitmap& dirty, std::uint64_t cpu_ns) {
     if (cpu_ns_ >= kSpanCpuNs) {
       all_ = false;
       std::swap(newer_, older_);
       newer_.ClearAll();
       cpu_ns_ = 0;
     }
-    return !all;
+    newer_.Or(dirty);
+    cpu_ns_ += cpu_ns;
+    if (cpu_ns_ >= kSpanCpuNs) all_ = false;
+  }
+
+  // ORs into `dirty` what is recent; not when every page is. [window]
+  void AddTo(PageBitmap& dirty) const {
+    dirty.Or(newer_);
+    dirty.Or(older_);
   }
 
  private:

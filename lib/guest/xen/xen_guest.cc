@@ -50,7 +50,8 @@ absl::Status XenGuest::Adopt(const Domain& domain) {
   SF_ASSIGN_OR_RETURN(foreign_, ForeignMemory::Open(domain.domid));
   domid_ = domain.domid;
   ++boots_;
-  log_ = std::make_unique<LogDirty>(control_, domid_);
+  log_ = std::make_unique<LogDirty>(
+      control_, domid_, domain.emulated ? std::optional(DeviceModel(domid_)) : std::nullopt);
   grants_ = std::make_unique<GrantTable>(control_, foreign_);
   frames_ = domain.translated ? TrackTranslatedFrames(control_, domid_)
                               : TrackPvFrames(control_, foreign_);
@@ -231,9 +232,10 @@ absl::StatusOr<DirtyAnswer> XenGuest::FetchDirty(PageBitmap& dirty) {
   fetch_cpu_time_ns_ = domain.cpu_time_ns;
   if (answer == DirtyAnswer::kUnknown) {
     recent_.SetAll();
-  } else if (!recent_.Extend(fetched_, ran_ns) && hold_ == Hold::kOurs) {
+  } else {
+    recent_.Note(fetched_, ran_ns);
     // Not for a guest that somebody else paused: it would be copied whole each time.
-    answer = DirtyAnswer::kUnknown;
+    if (recent_.all() && hold_ == Hold::kOurs) answer = DirtyAnswer::kUnknown;
   }
   if (answer == DirtyAnswer::kUnknown) {
     unexamined_.SetRange({Gfn{0}, unexamined_.size()});
@@ -241,6 +243,8 @@ absl::StatusOr<DirtyAnswer> XenGuest::FetchDirty(PageBitmap& dirty) {
   }
   unexamined_.Or(fetched_);
   dirty.Or(fetched_);
+  if (hold_ == Hold::kNone) return answer;  // pre-copy: the pause copies the rest
+  recent_.AddTo(dirty);
   dirty.Or(xens_);
   for (const Gfn gfn : unlogged_) {
     if (gfn.value < dirty.size()) dirty.Set(gfn);

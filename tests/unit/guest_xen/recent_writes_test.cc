@@ -11,7 +11,9 @@ constexpr std::uint64_t kMs = 1'000'000;
 std::vector<std::uint64_t> Report(RecentWrites& recent, int gfn, std::uint64_t cpu_ms) {
   PageBitmap dirty(64);
   if (gfn >= 0) dirty.Set(Gfn{static_cast<std::uint64_t>(gfn)});
-  EXPECT_TRUE(recent.Extend(dirty, cpu_ms * kMs));
+  recent.Note(dirty, cpu_ms * kMs);
+  EXPECT_FALSE(recent.all());
+  recent.AddTo(dirty);
   std::vector<std::uint64_t> frames;
   dirty.ForEachRun({Gfn{0}, 64}, [&](GfnRange run) {
     for (std::uint64_t i = 0; i < run.pages; ++i) frames.push_back(run.first.value + i);
@@ -24,9 +26,7 @@ class RecentWritesTest : public testing::Test {
   // Past the beginning, when every page is recent.
   RecentWritesTest() {
     recent_.Resize(64);
-    PageBitmap dirty(64);
-    recent_.Extend(dirty, 20 * kMs);
-    recent_.Extend(dirty, 20 * kMs);
+    recent_.Note(PageBitmap(64), 20 * kMs);
   }
 
   using Frames = std::vector<std::uint64_t>;
@@ -54,10 +54,12 @@ TEST_F(RecentWritesTest, ShortRunsAddUp) {
 
 TEST_F(RecentWritesTest, AfterAnInterruptionEveryPageIsRecentForOneSpan) {
   recent_.SetAll();
-  PageBitmap dirty(64);
-  EXPECT_FALSE(recent_.Extend(dirty, 0));
-  EXPECT_FALSE(recent_.Extend(dirty, 19 * kMs));
-  EXPECT_TRUE(recent_.Extend(dirty, 1 * kMs));
+  recent_.Note(PageBitmap(64), 0);
+  EXPECT_TRUE(recent_.all());
+  recent_.Note(PageBitmap(64), 19 * kMs);
+  EXPECT_TRUE(recent_.all());
+  recent_.Note(PageBitmap(64), 1 * kMs);
+  EXPECT_FALSE(recent_.all());
 }
 
 }  // namespace
