@@ -20,7 +20,7 @@ gunzip -c "$packages"/boot/xen-*-amd64.gz >"$images/xen"
 
 rm -rf "$dom0"
 mkdir -p "$dom0"/{bin,dev,proc,sys,share,tmp,run/{xen,lock},etc/xen,lib/modules,usr/{bin,sbin}} \
-  "$dom0"/{"$tools",lab/guests,var/{lib/{xen,xenstored},log/xen}}
+  "$dom0"/{"$tools",lab/guests,usr/libexec,var/{lib/{xen,xenstored},log/xen}}
 ln -s ../run "$dom0/var/run"
 ln -s ../run/lock "$dom0/var/lock"
 cp /bin/busybox "$dom0/bin/"
@@ -37,11 +37,13 @@ for tool in xl xenstored xenconsoled xenconsole xen-init-dom0 xenctx libxl-save-
   cp "$packages/$tools/$tool" "$dom0/$tools/"
   ln -s "/$tools/$tool" "$dom0/usr/sbin/$tool"
 done
+cp "$packages/usr/libexec/xen-qemu-system-i386" "$dom0/usr/libexec/"
 cp -P "$packages"/usr/bin/xenstore{,-exists,-list,-ls,-read,-rm,-watch,-write} "$dom0/usr/bin/"
 
 # Their libraries come from this machine, as for everything that is built here. glibc loads
 # libgcc_s by itself when a thread is cancelled.
-libraries=$(ldd "$dom0/$tools"/* "$dom0"/usr/bin/xenstore* /bin/true)
+libraries=$(ldd "$dom0/$tools"/* "$dom0"/usr/bin/xenstore* "$dom0"/usr/libexec/* \
+  /bin/true)
 if missing=$(grep 'not found' <<<"$libraries"); then
   printf 'xen-lab: Xen tools lack libraries (libxen-dev brings them):\n%s\n' "$missing" >&2
   exit 1
@@ -64,6 +66,8 @@ done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r module; 
 done
 
 cp "$tiny_guest" "$dom0/lab/guests/tiny_guest"
+# disk.h's blocks: each says which it is.
+awk 'BEGIN { for (i = 0; i < 256; i++) printf "%-4096s", "BLOCK " i " " }' >"$dom0/lab/guests/disk"
 if [[ -e $linux_kernel ]]; then
   "$here/extract_vmlinux.py" "$linux_kernel" "$dom0/lab/guests/vmlinux"
   cp "$linux_initrd" "$dom0/lab/guests/initrd.img"

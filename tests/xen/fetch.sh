@@ -21,7 +21,7 @@ if [[ -z $kernel ]]; then
   complain "apt knows no linux-image-amd64: run apt-get update"
   exit 0
 fi
-packages=("xen-hypervisor-$series-amd64" "xen-utils-$series" xenstore-utils "$kernel")
+packages=("xen-hypervisor-$series-amd64" "xen-utils-$series" xenstore-utils qemu-system-xen "$kernel")
 
 new=$directory/root.new
 rm -rf "$new"

@@ -19,10 +19,12 @@ Usage: ./dev xen-lab COMMAND
   deploy [FILE...]   hand stillframed, the gateway, the client and FILEs to dom0's /usr/bin
   run [-t SECONDS] COMMAND
                      run a shell command in dom0 (60 s at most unless told otherwise)
-  guest NAME         start a guest: tiny, pvh or pv (PVH without system, PVH Linux, PV Linux)
+  guest NAME         start a guest: tiny or hvm (without a system), pvh or pv (Linux)
   port               the loopback port that leads to dom0's gateway (127.0.0.1:7443 there)
   log                what Xen and dom0 wrote to the console
   shell              dom0's console; Ctrl-] leaves it
+  bench [--json] [--full]
+                     what captures cost a guest, beside Xen's own ways to copy it
   down               end the emulated machine
 Environment: XEN=FILE boots another hypervisor (an unpacked ELF), XEN_ARGS adds to its command line.
 TEXT
@@ -165,10 +167,20 @@ deploy() {
   run_in_dom0 120 /lab/install
 }
 
+# Uses the machine that is up, or one of its own.
+bench() {
+  if ! is_up; then
+    up --owned >&2
+    trap down EXIT
+  fi
+  deploy "$build/tests/xen/xen_bench"
+  run_in_dom0 900 "xen_bench $*"
+}
+
 command=${1:-}
 (($# == 0)) || shift
 case $command in
-  up | down | deploy | port) "$command" "$@" ;;
+  up | down | deploy | port | bench) "$command" "$@" ;;
   run) run_ "$@" ;;
   guest) run_in_dom0 330 "create_guest ${1:?guest needs a name}" ;;
   log) cat "$run/serial.log" ;;

@@ -87,11 +87,8 @@ absl::Status LabGuest::Destroy() { return Shell("xl destroy " + name_).status();
 absl::Status LabGuest::Reboot() {
   const int boots = Count(Console(), "READY");
   const std::uint32_t before = domid_;
-  const bool tiny = name_ == "tiny";
-  SF_RETURN_IF_ERROR(
-      Shell(tiny ? fmt::format("echo r >$(xenstore-read /local/domain/{}/console/tty)", domid_)
-                 : "xl reboot " + name_)
-          .status());
+  const bool has_system = name_ == "pv" || name_ == "pvh";
+  SF_RETURN_IF_ERROR(has_system ? Shell("xl reboot " + name_).status() : Type('r'));
   const bool rebooted = Eventually(
       [&] {
         const auto now = Shell("xl domid " + name_);
@@ -104,11 +101,14 @@ absl::Status LabGuest::Reboot() {
   return absl::DeadlineExceededError(fmt::format("guest {} did not reboot", name_));
 }
 
+absl::Status LabGuest::Type(char key) const {
+  return Shell(fmt::format("echo {} >$(xenstore-read /local/domain/{}/console/tty)", key, domid_))
+      .status();
+}
+
 absl::StatusOr<std::uint64_t> LabGuest::Ask(char key, const std::string& answer) const {
   const int answers = Count(Console(), answer);
-  SF_RETURN_IF_ERROR(
-      Shell(fmt::format("echo {} >$(xenstore-read /local/domain/{}/console/tty)", key, domid_))
-          .status());
+  SF_RETURN_IF_ERROR(Type(key));
   if (!AwaitConsole(answer, answers + 1)) {
     return absl::DeadlineExceededError(fmt::format("guest {} did not say {}", name_, answer));
   }

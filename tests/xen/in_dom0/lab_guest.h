@@ -47,7 +47,10 @@ class LabGuest {
   // By the guest itself; returns when the workload of the new domain runs.
   absl::Status Reboot();
 
-  // Types at the guest's console and waits until it answers with a line that begins with `answer`
+  // Types at the guest's console.
+  absl::Status Type(char key) const;
+
+  // The same, and waits until it answers with a line that begins with `answer`
   // (tiny_guest.c); returns the number after it.
   absl::StatusOr<std::uint64_t> Ask(char key, const std::string& answer) const;
 

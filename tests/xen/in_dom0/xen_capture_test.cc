@@ -23,11 +23,14 @@
 #include "support/eventually.h"
 #include "support/fake_guest.h"
 #include "support/judged_guest.h"
+#include "support/snapshot_bytes.h"
 
 namespace stillframe {
 namespace {
 
+// Of tiny_guest.c.
 constexpr std::uint64_t kTinyBalloonPages = 64;
+constexpr Gfn kDmaFrame{0x1b00};
 
 // What this process holds of guests and of Xen.
 struct Holdings {
@@ -146,12 +149,12 @@ class XenCaptureTest : public testing::TestWithParam<std::string> {
 
   // Debian's Xen is built without shadow paging, which a PV guest's log needs.
   bool has_log() const { return GetParam() != "pv"; }
-  bool has_balloon_key() const { return GetParam() == "tiny"; }
+  bool has_system() const { return GetParam() == "pv" || GetParam() == "pvh"; }
 
   // Gives memory back, or takes it again; returns when the guest has done it. What a Linux guest
   // gave back stays allocated until a capture has noticed and let go of it.
   absl::Status Balloon(Captured& captured, bool out) {
-    if (has_balloon_key()) {
+    if (!has_system()) {
       SF_ASSIGN_OR_RETURN(const std::uint64_t pages,
                           out ? lab_->Ask('o', "GAVE ") : lab_->Ask('i', "TOOK "));
       return pages == kTinyBalloonPages ? absl::OkStatus() : absl::InternalError("not all pages");
@@ -242,6 +245,22 @@ TEST_P(XenCaptureTest, PausesOfAnOperatorNestWithOurs) {
   }
 }
 
+TEST_P(XenCaptureTest, WhatADeviceModelWritesByDmaIsCaptured) {
+  if (GetParam() != "hvm") GTEST_SKIP() << "only HVM guests have a device model";
+  Captured captured(*lab_);
+  ExpectRight(captured.Capture(), "start");
+  for (int round = 0; round < 5; ++round) {
+    const auto block = lab_->Ask('d', "READ ");
+    ASSERT_TRUE(block.ok()) << block.status();
+    const auto judged = captured.Capture();
+    ExpectRight(judged, fmt::format("block {}", *block));
+    if (HasFatalFailure()) return;
+    const std::vector<std::byte> page = PageOf(*judged->snapshot, kDmaFrame);
+    const std::string begin = fmt::format("BLOCK {} ", *block);
+    EXPECT_EQ(std::string(reinterpret_cast<const char*>(page.data()), begin.size()), begin);
+  }
+}
+
 TEST_P(XenCaptureTest, ADirtyLogThatSomebodyTurnedOffIsAnsweredByAFullCopy) {
   if (!has_log()) GTEST_SKIP() << "this hypervisor has no dirty log for PV guests";
   Captured captured(*lab_);
@@ -260,6 +279,22 @@ TEST_P(XenCaptureTest, ADirtyLogThatSomebodyTurnedOffIsAnsweredByAFullCopy) {
   EXPECT_EQ(next->snapshot->metadata.method, CaptureMethod::kDirtyLog);
 }
 
+TEST_P(XenCaptureTest, ACrashedGuestIsCapturedAsItLies) {
+  if (has_system()) GTEST_SKIP() << "the guests without a system crash when they are told to";
+  Captured captured(*lab_);
+  ExpectRight(captured.Capture(), "start");
+  ASSERT_TRUE(lab_->Type('c').ok());
+  ASSERT_TRUE(Eventually([this] {
+    const auto state = lab_->State();
+    return state.ok() && *state == RunState::kCrashed;
+  }));
+  const auto crashed = captured.Capture();
+  ExpectRight(crashed, "crashed");
+  EXPECT_EQ(captured.worker().status().state, RunState::kCrashed);
+  ASSERT_TRUE(lab_->Destroy().ok());
+  EXPECT_TRUE(absl::IsNotFound(captured.Capture().status()));
+}
+
 TEST_P(XenCaptureTest, ARebootBeginsANewEpoch) {
   Captured captured(*lab_);
   const auto before = captured.Capture();
@@ -275,7 +310,7 @@ TEST_P(XenCaptureTest, ARebootBeginsANewEpoch) {
 
 // After the reboot: xl, which restarts guests, takes a save for their end.
 TEST_P(XenCaptureTest, ASaveInBetweenIsAnsweredByAFullCopy) {
-  if (GetParam() == "tiny") GTEST_SKIP() << "the tiny guest cannot suspend itself";
+  if (!has_system()) GTEST_SKIP() << "the tiny guest cannot suspend itself";
   Captured captured(*lab_);
   ExpectRight(captured.Capture(), "start");
   ExpectRight(captured.Capture(), "second");
@@ -303,7 +338,7 @@ TEST_P(XenCaptureTest, AGuestDestroyedInMidCaptureLeavesNothing) {
   EXPECT_TRUE(Eventually([] { return ZombieDomains() == 0; }));
 }
 
-INSTANTIATE_TEST_SUITE_P(Xen, XenCaptureTest, testing::Values("tiny", "pvh", "pv"),
+INSTANTIATE_TEST_SUITE_P(Xen, XenCaptureTest, testing::Values("tiny", "hvm", "pvh", "pv"),
                          [](const auto& guest) { return guest.param; });
 
 }  // namespace

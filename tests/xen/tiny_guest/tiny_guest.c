@@ -1,5 +1,8 @@
-/* A PVH guest without an operating system: the torn-page workload of torn_writer.c, running
+/* A PVH or HVM guest without an operating system: the torn-page workload of torn_writer.c, running
  * within seconds where Linux under emulation takes half a minute. Virtual = guest-physical.
+ *
+ * As an HVM guest it takes the firmware's place, which Xen starts as it starts a PVH kernel, but
+ * without a command line.
  *
  * Command line: stillframe.torn_mib=N, the size of the workload, which lies at 16 MiB;
  * stillframe.nap_us=N, how long it sleeps after every 16 pages (0: never).
@@ -7,18 +10,22 @@
  * Its console takes commands of one letter; what it did is written there, a line each:
  *   r  reboot     p  power off     c  crash
  *   o  give the pages at kBalloonFirst back to Xen      i  ask for them again, and stamp them
+ *   d  let the device model write the next block of the disk to kDmaFrame
  *
  * R14 is the pass that is being stamped, R15 the page that comes next. */
 #include <stddef.h>
 #include <stdint.h>
 #include <xen/arch-x86/hvm/start_info.h>
 
+#include "disk.h"
 #include "xen_calls.h"
 
 enum { kPage = 4096, kWords = kPage / 8, kNapPages = 16 };
 enum { kIndexWord = 2, kHeadWord = 3, kTailWord = 511 };
 enum { kBalloonFirst = 0x1a00, kBalloonPages = 64 };
+enum { kDmaFrame = 0x1b00, kNoBlock = 999 };
 
+static const char kDefaultCommandLine[] = "stillframe.torn_mib=8 stillframe.nap_us=4000";
 static const char kMagic[16] = "SNAPTRUTHpage\x01\x02";
 static volatile uint64_t* const kArea = (volatile uint64_t*)(16 << 20);
 
@@ -67,6 +74,13 @@ static void obey(char command) {
       tell("TOOK ", got);
       return;
     }
+    case 'd': {
+      static uint64_t block;
+      const int read = has_disk() && read_disk(block, kDmaFrame);
+      tell("READ ", read ? block : kNoBlock);
+      block++;
+      return;
+    }
     default:
       return;
   }
@@ -74,7 +88,8 @@ static void obey(char command) {
 
 void tiny_main(const struct hvm_start_info* start) {
   xen_calls_init();
-  const char* line = (const char*)start->cmdline_paddr;
+  const char* line =
+      start->cmdline_paddr != 0 ? (const char*)start->cmdline_paddr : kDefaultCommandLine;
   const uint64_t pages = argument(line, "stillframe.torn_mib=") * 256;
   const uint64_t nap_us = argument(line, "stillframe.nap_us=");
 
