@@ -36,6 +36,11 @@ std::vector<Key> PolicyKeys(GuestPolicy& guest) {
        "Where more is dirty than can be copied in a pause of this length, pages are copied while "
        "the guest runs, in rounds, until the rest fits. That costs memory bandwidth; a guest that "
        "writes faster than it is copied is paused for longer all the same. Needs a dirty log."},
+      {"downtime_percent_max",
+       NumberValue{&policy.downtime_percent_max, 1, 99, "percent", "no limit"},
+       "Largest share of the time that periodic captures may keep the guest paused. A guest whose "
+       "pauses are too long for its period is captured less often, and its status says so. "
+       "Captures on request are not delayed."},
   };
 }
 
@@ -55,6 +60,9 @@ std::vector<Key> DaemonKeys(DaemonSettings& daemon) {
        NumberValue{&daemon.arena_bytes_max, kArenaBytesMin, kArenaBytesMax, "bytes",
                    "half of the host's RAM"},
        "Host memory for the page copies of all guests together."},
+      {"captures_parallel_max", NumberValue{&daemon.captures_parallel_max, 1, 64, "captures", ""},
+       "Guests captured at the same time. Copies share the memory bus: more than one at a time "
+       "make each other's pauses longer."},
       {"discovery_period_ms", NumberValue{&daemon.discovery_period_ms, 100, 60'000, "ms", ""},
        "How often the backends are asked which guests exist."},
       {"connections_max", NumberValue{&daemon.connections_max, 1, 4096, "connections", ""},

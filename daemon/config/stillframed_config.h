@@ -22,6 +22,7 @@ struct DaemonSettings {
   std::string ledger = "/run/stillframe/pauses";
   LogLevel log_level = LogLevel::kInfo;
   std::uint64_t arena_bytes_max = 0;  // over all guests; 0: half of the host's RAM
+  std::uint64_t captures_parallel_max = 1;
   std::uint64_t discovery_period_ms = 1000;
   std::uint64_t connections_max = 64;
   std::uint64_t pins_per_connection_max = 256;

@@ -63,10 +63,12 @@ void Describe(const Worker& worker, v1::Guest& message) {
   shown.set_arena_bytes_max(policy.arena_bytes_max);
   shown.set_pause_deadline_ms(policy.pause_deadline_ms);
   shown.set_pause_budget_ms(policy.pause_budget_ms);
+  shown.set_downtime_percent_max(policy.downtime_percent_max);
   v1::GuestStatistics& statistics = *message.mutable_statistics();
   statistics.set_captures(status.captures);
   statistics.set_captures_failed(status.captures_failed);
   statistics.set_paused_us(status.paused_ns / 1000);
+  statistics.set_stretched_period_ms(status.stretched_period_ms);
   statistics.set_last_error(MessageOf(status.last_error));
   const auto store = worker.store();
   if (store == nullptr) return;

@@ -126,7 +126,8 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
                                     int fd) -> absl::StatusOr<std::unique_ptr<PauseGuard>> {
                           return guardian->Register(ticket, fd);
                         },
-                        std::make_shared<CopyCrew>(CopyHelpers())};
+                        std::make_shared<CopyCrew>(CopyHelpers()),
+                        std::make_shared<CaptureTurns>(config.daemon.captures_parallel_max)};
   Fleet fleet(OpenHypervisors(BackendsOf(config)), context, [&config](const GuestIdentity& guest) {
     return config.guests.PolicyFor(guest.name, guest.id);
   });

@@ -12,7 +12,8 @@ struct CapturePolicy {
   std::uint64_t pause_deadline_ms =
       0;  // the guardian ends longer pauses; 0: 500 and as much per GiB of the guest
   std::uint64_t pause_budget_ms = 10;  // longer pauses are shortened by pre-copy; 0: no pre-copy
-  std::uint64_t pin_age_ms_max = 0;    // 0: pins may be renewed for ever
+  std::uint64_t downtime_percent_max = 25;  // of the time, by periodic captures; 0: no limit
+  std::uint64_t pin_age_ms_max = 0;         // 0: pins may be renewed for ever
 };
 
 // Whether and how one guest is captured.

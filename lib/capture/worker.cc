@@ -44,6 +44,7 @@ Worker::Worker(std::unique_ptr<Guest> guest, CapturePolicy policy, WorkerContext
       identity_(guest_->identity()),
       policy_(policy),
       context_(std::move(context)),
+      pacing_(policy.period_ms, policy.downtime_percent_max),
       last_progress_ns_(context_.clock.MonotonicNs()) {
   thread_ = std::thread([this] { Run(); });
 }
@@ -55,6 +56,7 @@ Worker::~Worker() {
     cancel_capture_ = true;
   }
   wake_.NotifyAll();
+  if (context_.turns != nullptr) context_.turns->Wake();
   thread_.join();
 }
 
@@ -87,6 +89,7 @@ void Worker::Cancel(RequestId id) {
       }
     }
   }
+  if (context_.turns != nullptr) context_.turns->Wake();
   if (done) done(absl::CancelledError("the capture was withdrawn"));
 }
 
@@ -134,24 +137,21 @@ absl::Status Worker::Look() {
 }
 
 void Worker::Run() {
-  const std::uint64_t period_ns = policy_.period_ms * kNsPerMs;
-  std::uint64_t due_ns = period_ns > 0 ? context_.clock.MonotonicNs() : ~std::uint64_t{0};
+  pacing_.Start(context_.clock.MonotonicNs());
 
   if (const absl::Status looked = Look(); !looked.ok()) Record(looked);
-  for (Wake wake; (wake = WaitUntilDue(due_ns)) != Wake::kStop;) {
+  for (Wake wake; (wake = WaitUntilDue(pacing_.due_ns())) != Wake::kStop;) {
     if (wake == Wake::kLook) {
       const absl::Status looked = Look();
       if (absl::IsNotFound(looked)) return Leave(looked);
       continue;
     }
-    const std::uint64_t begin_ns = context_.clock.MonotonicNs();
     CaptureTrigger trigger;
     {
       MutexLock lock(mu_);
       trigger = periodic_capture_runs_ ? CaptureTrigger::kPeriod : CaptureTrigger::kRequest;
     }
-    if (period_ns > 0 && due_ns <= begin_ns) due_ns = begin_ns + period_ns;
-    const absl::StatusOr<SnapshotPtr> result = CaptureOnce(trigger, due_ns);
+    const absl::StatusOr<SnapshotPtr> result = CaptureInTurn(trigger);
     Record(result);
     std::map<RequestId, Done> served;
     {
@@ -165,7 +165,19 @@ void Worker::Run() {
   Leave(absl::CancelledError("the daemon stops"));
 }
 
-absl::StatusOr<SnapshotPtr> Worker::CaptureOnce(CaptureTrigger trigger, std::uint64_t due_ns) {
+absl::StatusOr<SnapshotPtr> Worker::CaptureInTurn(CaptureTrigger trigger) {
+  const auto alive = [this] { last_progress_ns_ = context_.clock.MonotonicNs(); };
+  const CaptureTurns::Turn turn = context_.turns != nullptr
+                                      ? context_.turns->Wait(cancel_capture_, alive)
+                                      : CaptureTurns::Turn();
+  pacing_.Begin(context_.clock.MonotonicNs());
+  if (cancel_capture_) {
+    return absl::CancelledError(fmt::format("capture guest {}: withdrawn", identity_.name));
+  }
+  return CaptureOnce(trigger);
+}
+
+absl::StatusOr<SnapshotPtr> Worker::CaptureOnce(CaptureTrigger trigger) {
   absl::Status last;
   for (int attempt = 0; attempt < kAttemptsMax; ++attempt) {
     last_progress_ns_ = context_.clock.MonotonicNs();
@@ -176,7 +188,8 @@ absl::StatusOr<SnapshotPtr> Worker::CaptureOnce(CaptureTrigger trigger, std::uin
       status_.state = view->state;
     }
     SF_RETURN_IF_ERROR(RefreshGuard());
-    auto captured = capturer_->Capture(std::move(view), *guard_, trigger, cancel_capture_, due_ns);
+    auto captured =
+        capturer_->Capture(std::move(view), *guard_, trigger, cancel_capture_, pacing_.due_ns());
     if (captured.ok() || !absl::IsAborted(captured.status())) return captured;
     last = captured.status();
   }
@@ -230,9 +243,12 @@ absl::Status Worker::RefreshGuard() {
 }
 
 void Worker::Record(const absl::StatusOr<SnapshotPtr>& result) {
+  const std::uint64_t paused_ns = capturer_ != nullptr ? capturer_->TakePausedNs() : 0;
+  pacing_.End(paused_ns);
   {
     MutexLock lock(mu_);
-    if (capturer_ != nullptr) status_.paused_ns += capturer_->TakePausedNs();
+    status_.paused_ns += paused_ns;
+    status_.stretched_period_ms = pacing_.stretched_period_ms();
     status_.last_error = result.status();
     if (result.ok()) {
       ++status_.captures;

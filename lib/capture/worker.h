@@ -16,7 +16,9 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "capture/capture_turns.h"
 #include "capture/capturer.h"
+#include "capture/pacing.h"
 #include "capture/policy.h"
 #include "guest/guest.h"
 #include "guest/pause_guard.h"
@@ -37,6 +39,9 @@ struct WorkerContext {
 
   // Helps with large copies, one worker at a time; null: each copies alone.
   std::shared_ptr<CopyCrew> crew = nullptr;
+
+  // Whose turn it is to capture; null: everybody's.
+  std::shared_ptr<CaptureTurns> turns = nullptr;
 };
 
 struct WorkerStatus {
@@ -49,7 +54,8 @@ struct WorkerStatus {
   std::uint64_t captures = 0;
   std::uint64_t captures_failed = 0;
   std::uint64_t paused_ns = 0;
-  absl::Status last_error;  // of the newest capture
+  std::uint64_t stretched_period_ms = 0;  // what downtime_percent_max makes of the period; 0: same
+  absl::Status last_error;                // of the newest capture
 };
 
 class Worker {
@@ -93,7 +99,8 @@ class Worker {
   void Run();
   Wake WaitUntilDue(std::uint64_t due_ns) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Look();
-  absl::StatusOr<SnapshotPtr> CaptureOnce(CaptureTrigger trigger, std::uint64_t due_ns);
+  absl::StatusOr<SnapshotPtr> CaptureInTurn(CaptureTrigger trigger);
+  absl::StatusOr<SnapshotPtr> CaptureOnce(CaptureTrigger trigger);
   absl::Status BeginEpoch(const GuestView& view) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status RefreshGuard();
   void Record(const absl::StatusOr<SnapshotPtr>& result) ABSL_LOCKS_EXCLUDED(mu_);
@@ -111,6 +118,7 @@ class Worker {
   ResumeTicket guarded_ticket_;
   std::unique_ptr<Capturer> capturer_;
   std::uint64_t boot_ = 0;
+  Pacing pacing_;
 
   std::atomic<bool> cancel_capture_{false};
   std::atomic<bool> finished_{false};

@@ -90,6 +90,9 @@ std::string GuestText(const v1::Guest& guest) {
       {"dirty log", guest.capabilities().dirty_log() ? "yes" : "no: every capture copies all"},
       {"period",
        policy.period_ms() == 0 ? "on demand" : FormatDurationNs(policy.period_ms() * 1'000'000)},
+      {"downtime limit", policy.downtime_percent_max() == 0
+                             ? "none"
+                             : fmt::format("{} %", policy.downtime_percent_max())},
       {"generations kept", std::to_string(policy.generations_max())},
       {"pause deadline", FormatDurationNs(policy.pause_deadline_ms() * 1'000'000)},
       {"pause budget", policy.pause_budget_ms() == 0
@@ -104,6 +107,11 @@ std::string GuestText(const v1::Guest& guest) {
       {"pins", std::to_string(statistics.pins())},
   };
   rows.insert(rows.end(), rest.begin(), rest.end());
+  if (statistics.stretched_period_ms() > 0) {
+    rows.emplace_back("stretched period",
+                      FormatDurationNs(statistics.stretched_period_ms() * 1'000'000) +
+                          ": pauses are too long for the period");
+  }
   if (!statistics.last_error().empty()) {
     rows.emplace_back("last error", Printable(statistics.last_error()));
   }

@@ -3,8 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <optional>
 
 #include "base/reason.h"
+#include "support/fake_clock.h"
 #include "support/fake_guest.h"
 
 namespace stillframe {
@@ -115,6 +117,45 @@ TEST_F(WorkerTest, CancellingTheOnlyRequestResumesTheGuestAndAnswersIt) {
   EXPECT_TRUE(absl::IsCancelled(answer.get_future().get().status()));
   worker.reset();
   EXPECT_FALSE(machine_.paused);
+}
+
+TEST_F(WorkerTest, PausesTooLongForThePeriodStretchItAndTheStatusSaysSo) {
+  FakeClock clock;
+  std::promise<void> first;
+  machine_.at_resume = [&, once = true]() mutable {
+    clock.AdvanceMs(100);
+    if (std::exchange(once, false)) first.set_value();
+  };
+  WorkerContext context{clock, events_, nullptr, 16,
+                        [](const ResumeTicket&, int) { return std::make_unique<FakeGuard>(); }};
+  Worker worker(std::make_unique<FakeGuest>(machine_),
+                {.period_ms = 10, .downtime_percent_max = 20}, context);
+  first.get_future().wait();
+  // Not due again by the clock that stands still: a request is served at once all the same.
+  ASSERT_TRUE(Request(worker).get().ok());
+  ASSERT_TRUE(Request(worker).get().ok());
+  EXPECT_EQ(worker.status().stretched_period_ms, 500u);
+}
+
+TEST_F(WorkerTest, AWorkerWaitsForItsTurnAndCanBeStoppedMeanwhile) {
+  const auto turns = std::make_shared<CaptureTurns>(1);
+  const std::atomic<bool> no{false};
+  auto taken = std::make_optional(turns->Wait(no, [] {}));
+  WorkerContext context{Clock::System(), events_, nullptr, 16,
+                        [](const ResumeTicket&, int) { return std::make_unique<FakeGuard>(); }};
+  context.turns = turns;
+  auto worker = std::make_unique<Worker>(std::make_unique<FakeGuest>(machine_),
+                                         CapturePolicy{.period_ms = 0}, context);
+  auto stopped = Request(*worker);
+  worker.reset();
+  EXPECT_TRUE(absl::IsCancelled(stopped.get().status()));
+  EXPECT_EQ(machine_.pauses, 0u);
+
+  worker = std::make_unique<Worker>(std::make_unique<FakeGuest>(machine_),
+                                    CapturePolicy{.period_ms = 0}, context);
+  auto captured = Request(*worker);
+  taken.reset();
+  EXPECT_TRUE(captured.get().ok());
 }
 
 TEST_F(WorkerTest, AFailedCaptureIsAnEventAndTheNextOneSucceeds) {
