@@ -109,7 +109,14 @@ absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& can
   for (int attempts = 0; attempts < kWindowsMax; ++attempts) {
     if (cancelled.load()) return absl::CancelledError(attempt + ": withdrawn");
     staged_.ReleaseStale(store_.arena());
-    if (absl::Status room = Reserve(pages); !room.ok()) return Annotate(room, attempt);
+    absl::Status room = Reserve(pages);
+    if (absl::IsResourceExhausted(room) && staged_.current().Count() > 0) {
+      // Staged copies of pages that may be copied again take room twice: do without them.
+      staged_.Release(store_.arena());
+      pages = std::min(pages + pending_.Count(), view_->map.readable_pages());
+      room = Reserve(pages);
+    }
+    if (!room.ok()) return Annotate(room, attempt);
     copied_.ClearAll();
     fetched_.ClearAll();
     unsure_.ClearAll();

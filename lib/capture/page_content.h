@@ -1,4 +1,4 @@
-// What the finish phase asks about page copies, at the speed of memory.
+// What the finish phase asks about page copies.
 //
 // Stateless, so thread-safe.
 #pragma once
@@ -10,8 +10,5 @@ namespace stillframe {
 // Whether two whole pages have the same bytes, and whether a page has none but zeros.
 bool SamePage(const std::byte* a, const std::byte* b);
 bool IsZeroPage(const std::byte* page);
-
-// Asks the memory for the beginning of a page that will be looked at soon.
-void PrefetchPage(const std::byte* page);
 
 }  // namespace stillframe

@@ -17,6 +17,9 @@ namespace {
 
 using DaemonDeathTest = SimStackTest;
 
+// Captured often, with pauses that are long enough to be hit.
+const std::string kLongPauses = "period_ms = 20\npause_budget_ms = 0\ndowntime_percent_max = 0\n";
+
 // Spins: the pause lasts some ten milliseconds, and a sleep would miss its beginning.
 bool SpinUntilPaused(const sim::StatusPage& status, std::uint64_t timeout_ns) {
   const std::uint64_t end_ns = Clock::System().MonotonicNs() + timeout_ns;
@@ -37,7 +40,7 @@ TEST_F(DaemonDeathTest, AKilledDaemonNeverLeavesTheGuestPaused) {
   const auto guest = StartGuest("web1", {"--ram-mib", "256", "--vcpus", "2", "--workload",
                                          "sequential", "--window-pages", "65536"});
   ASSERT_NE(guest, nullptr);
-  StartStack("period_ms = 20\ngenerations_max = 2");
+  StartStack(kLongPauses + "generations_max = 2");
   std::string epoch;
   std::vector<double> latencies_ms;
   for (int point = 0; point < kPoints; ++point) {
@@ -92,7 +95,7 @@ TEST_F(DaemonDeathTest, BothKilledAreRecoveredByTheNextStart) {
   const auto guest = StartGuest(
       "web1", {"--ram-mib", "256", "--workload", "sequential", "--window-pages", "65536"});
   ASSERT_NE(guest, nullptr);
-  StartStack("period_ms = 20\ngenerations_max = 2\npause_deadline_ms = 5000");
+  StartStack(kLongPauses + "generations_max = 2\npause_deadline_ms = 5000");
   ASSERT_TRUE(stack_->AwaitEpochAfter("web1", "").ok());
   // Everything stops in the pause, so that both can be killed while the guest is paused.
   const pid_t guardian = ChildNamed(stack_->daemon().pid(), "sf-guardian");
@@ -112,7 +115,7 @@ TEST_F(DaemonDeathTest, ADaemonThatStopsInThePauseLosesItToTheGuardian) {
   const auto guest = StartGuest(
       "web1", {"--ram-mib", "256", "--workload", "sequential", "--window-pages", "65536"});
   ASSERT_NE(guest, nullptr);
-  StartStack("period_ms = 20\ngenerations_max = 2\npause_deadline_ms = 100");
+  StartStack(kLongPauses + "generations_max = 2\npause_deadline_ms = 100");
   ASSERT_TRUE(stack_->AwaitEpochAfter("web1", "").ok());
   ASSERT_TRUE(SpinUntilPaused(guest->status(), 10'000'000'000ull));
   stack_->daemon().Signal(SIGSTOP);

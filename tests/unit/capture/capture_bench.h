@@ -53,8 +53,8 @@ struct CaptureBench {
 // A guest whose pauses seem to take so long that more than a few dirty pages are pre-copied, once
 // a first capture taught what they cost.
 struct PrecopyBench : CaptureBench {
-  explicit PrecopyBench(std::uint64_t pages, CapturePolicy wanted = {})
-      : CaptureBench(pages, Budgeted(wanted), 64, clock) {
+  explicit PrecopyBench(std::uint64_t pages, CapturePolicy wanted = {}, std::uint64_t segments = 64)
+      : CaptureBench(pages, Budgeted(wanted), segments, clock) {
     machine.at_resume = [this] { clock.AdvanceMs(100); };
   }
 

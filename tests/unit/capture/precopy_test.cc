@@ -107,6 +107,19 @@ TEST_F(PrecopyTest, AWithdrawnRoundLosesNothing) {
   EXPECT_EQ(Capture().pages_changed, 100u);
 }
 
+TEST(PrecopyMemoryTest, WhereMemoryIsShortStagedCopiesGiveWay) {
+  PrecopyBench bench(kPages, {}, 2);
+  for (std::uint64_t round = 1; round <= 3; ++round) {
+    for (std::uint64_t page = 0; page < kPages; ++page) {
+      bench.machine.Write(Gfn{page}, round * 1000 + page);
+    }
+    const auto snapshot = bench.Capture();
+    ASSERT_TRUE(snapshot.ok()) << snapshot.status();
+    EXPECT_EQ(BytesOf(**snapshot), bench.machine.Copy());
+    EXPECT_EQ(bench.store->arena().bytes_used() / kPageBytes, SlotsNamed(*bench.store));
+  }
+}
+
 TEST_F(PrecopyTest, WithoutADirtyLogThereIsNone) {
   bench_.machine.has_log = false;
   ++bench_.machine.boot;
