@@ -37,7 +37,9 @@ for tool in xl xenstored xenconsoled xenconsole xen-init-dom0 xenctx libxl-save-
   cp "$packages/$tools/$tool" "$dom0/$tools/"
   ln -s "/$tools/$tool" "$dom0/usr/sbin/$tool"
 done
+# HVM guests' device model does not start without a keymap, though nobody types.
 cp "$packages/usr/libexec/xen-qemu-system-i386" "$dom0/usr/libexec/"
+install -D -m 644 /usr/share/qemu/keymaps/en-us "$dom0/usr/share/qemu/keymaps/en-us"
 cp -P "$packages"/usr/bin/xenstore{,-exists,-list,-ls,-read,-rm,-watch,-write} "$dom0/usr/bin/"
 
 # Their libraries come from this machine, as for everything that is built here. glibc loads

@@ -141,7 +141,7 @@ TEST_F(XenStackTest, ALiveCopyWithoutAPauseIsTorn) {
 // frames.
 WordReader WordsOf(SnapshotReader& reader) {
   std::shared_ptr<const MachineToGuest> guest_frames;
-  if (reader.metadata().frame_space() == v1::FRAME_SPACE_MACHINE) {
+  if (reader.metadata().frame_space() == v1::Snapshot::FRAME_SPACE_MACHINE) {
     const auto machine_frames = reader.MachineFrames();
     EXPECT_TRUE(machine_frames.ok()) << machine_frames.status();
     if (machine_frames.ok()) guest_frames = std::make_shared<MachineToGuest>(*machine_frames);

@@ -15,13 +15,15 @@
 
 namespace stillframe {
 
+using SharedMemory = std::shared_ptr<const XenMemory>;
+
 class FrameSource {
  public:
   virtual ~FrameSource() = default;
 
   // What is there now. Null: nothing changed since the last call, `mapped` still holds.
   virtual absl::StatusOr<std::unique_ptr<FrameTable>> Look(const Domain& domain,
-                                                           const XenMemory* mapped) = 0;
+                                                           const SharedMemory& mapped) = 0;
 
   // Frames that ever had memory.
   virtual const PageBitmap& known() const = 0;

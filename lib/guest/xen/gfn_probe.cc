@@ -59,7 +59,10 @@ absl::StatusOr<PageBitmap> GfnProbe::FindPresent(std::uint64_t gfns, std::uint64
   PageBitmap given_away = mapped;
   given_away.Resize(gfns);
   given_away.AndNot(present);
-  const std::uint64_t numbered = allocated - std::min(allocated, given_away.Count() + unnumbered_);
+  const std::uint64_t held = allocated - std::min(allocated, given_away.Count());
+  // Fewer than there were: some have been freed.
+  unnumbered_ = std::min(unnumbered_, held - std::min(held, present.Count()));
+  const std::uint64_t numbered = held - unnumbered_;
   PageBitmap rest(gfns);
   rest.SetRange({Gfn{0}, gfns});
   rest.AndNot(known_);

@@ -24,7 +24,7 @@ class PvFrames final : public FrameSource {
   const PageBitmap& known() const override { return known_; }
 
   absl::StatusOr<std::unique_ptr<FrameTable>> Look(const Domain& domain,
-                                                   const XenMemory* mapped) override {
+                                                   const SharedMemory& mapped) override {
     SF_RETURN_IF_ERROR(FindTable(domain));
     std::vector<std::uint64_t> machine = ReadTable();
     const bool same = mapped != nullptr && domain.pages <= pages_ && machine == *machine_;

@@ -37,8 +37,8 @@ TypeSource AskXen(std::shared_ptr<XenControl> control, std::uint32_t domid) {
 }
 
 // A page that the guest gives away while we have it mapped stays counted, and one that comes in
-// its place is counted too. So an unchanged count means that every mapped page is the one that the
-// guest sees, and a higher one that any of them may not be.
+// its place is counted too. So the expected count means that every mapped page is the one that the
+// guest sees, and another one that any of them may not be.
 class TranslatedFrames final : public FrameSource {
  public:
   TranslatedFrames(std::shared_ptr<XenControl> control, std::uint32_t domid)
@@ -47,7 +47,7 @@ class TranslatedFrames final : public FrameSource {
   const PageBitmap& known() const override { return probe_.known(); }
 
   absl::StatusOr<std::unique_ptr<FrameTable>> Look(const Domain& domain,
-                                                   const XenMemory* mapped) override {
+                                                   const SharedMemory& mapped) override {
     xen_pfn_t gfns = 0;
     if (xc_domain_nr_gpfns(control_->get(), domid_, &gfns) != 0) {
       return XenStatus(errno, fmt::format("ask Xen for the frames of domain {}", domid_));
@@ -55,9 +55,7 @@ class TranslatedFrames final : public FrameSource {
     if (gfns > kGuestPagesMax) {
       return absl::FailedPreconditionError("the guest's frame numbers end past 16 TiB");
     }
-    if (mapped != nullptr && gfns == gfns_ && Explained(domain.pages)) {
-      given_away_ -= pages_ - domain.pages;
-      pages_ = domain.pages;
+    if (mapped != nullptr && gfns == gfns_ && domain.pages == Expected()) {
       SF_ASSIGN_OR_RETURN(const bool unchanged, Audit(mapped->frames.present));
       if (unchanged) return nullptr;
     }
@@ -68,6 +66,7 @@ class TranslatedFrames final : public FrameSource {
     gone.Resize(gfns);
     gone.AndNot(present);
     given_away_ = gone.Count();
+    giver_ = mapped;
     pages_ = domain.pages;
     gfns_ = gfns;
     audit_at_ = Gfn{0};
@@ -77,15 +76,13 @@ class TranslatedFrames final : public FrameSource {
   }
 
   absl::Status Check(const Domain& domain) override {
-    if (Explained(domain.pages)) return absl::OkStatus();
+    if (domain.pages == Expected()) return absl::OkStatus();
     return absl::AbortedError("the guest's memory came or went since the last Refresh");
   }
 
  private:
-  // The count falls when a view with given-away pages is dropped.
-  bool Explained(std::uint64_t pages) const {
-    return pages <= pages_ && pages_ - pages <= given_away_;
-  }
+  // The count falls when the memory goes that still mapped what was given away.
+  std::uint64_t Expected() const { return giver_.expired() ? pages_ - given_away_ : pages_; }
 
   // The frames from audit_at_ on that hold the next kAuditPages pages; empty after the last.
   GfnRange NextPart(const PageBitmap& present) const {
@@ -123,7 +120,8 @@ class TranslatedFrames final : public FrameSource {
   XenStore store_;
   std::uint64_t gfns_ = 0;
   std::uint64_t pages_ = 0;
-  std::uint64_t given_away_ = 0;  // counted in pages_, but only because we had them mapped
+  std::uint64_t given_away_ = 0;  // counted in pages_, but only because giver_ had them mapped
+  std::weak_ptr<const XenMemory> giver_;
   Gfn audit_at_{0};
   std::optional<std::uint64_t> target_;
   steady_clock::time_point unsettled_until_{};

@@ -137,7 +137,7 @@ absl::StatusOr<std::shared_ptr<const GuestView>> XenGuest::Refresh() {
 }
 
 absl::Status XenGuest::RefreshMemory(const Domain& domain) {
-  SF_ASSIGN_OR_RETURN(std::unique_ptr<FrameTable> table, frames_->Look(domain, memory_.get()));
+  SF_ASSIGN_OR_RETURN(std::unique_ptr<FrameTable> table, frames_->Look(domain, memory_));
   if (table == nullptr) return absl::OkStatus();
   memory_ = nullptr;
   SF_ASSIGN_OR_RETURN(memory_, XenMemory::Map(foreign_, *std::move(table), frames_->known()));

@@ -153,9 +153,10 @@ absl::StatusOr<TornPages> CopyPageByPage(const LabGuest& lab) {
 struct Method {
   std::string name;
   std::function<absl::StatusOr<TornPages>()> run;  // what it copied of the workload
-  Samples stood_still_ms, total_ms;
+  Samples stood_still_ms = {};
+  Samples total_ms = {};
   int consistent = 0;
-  std::string why_not;
+  std::string why_not = {};
 };
 
 absl::Status MeasureOnce(Method& method, const GuestClock& guest, std::uint64_t pages) {

@@ -46,7 +46,8 @@ class XenDaemonTest : public testing::Test {
   void Configure(const std::string& defaults) {
     std::ofstream(directory_.path() + "/stillframed.toml") << fmt::format(
         "[daemon]\nsocket = \"{0}/stillframed.sock\"\nsocket_group = \"\"\n"
-        "ledger = \"{0}/pauses\"\n[defaults]\n{1}\n",
+        "ledger = \"{0}/pauses\"\n[defaults]\n"
+        "pause_budget_ms = 0\ndowntime_percent_max = 0\n{1}\n",
         directory_.path(), defaults);
   }
 
