@@ -41,6 +41,16 @@ class StillGuest final : public Guest {
 
   const std::byte* ram() const { return ram_.data(); }
 
+  // Writes a word into the middle of each dirty page.
+  void ChangeDirtyPages() {
+    ++changes_;
+    dirty.ForEachRun({Gfn{0}, dirty.size()}, [this](GfnRange run) {
+      for (Gfn gfn = run.first; gfn < run.end(); gfn = gfn + 1) {
+        *reinterpret_cast<std::uint64_t*>(ram_.data() + gfn.address() + kPageBytes / 2) = changes_;
+      }
+    });
+  }
+
   // What the next FetchDirty reports; stays.
   PageBitmap dirty;
 
@@ -65,6 +75,7 @@ class StillGuest final : public Guest {
  private:
   GuestIdentity identity_;
   Mapping ram_;
+  std::uint64_t changes_ = 0;
   std::shared_ptr<const GuestView> view_;
 };
 
