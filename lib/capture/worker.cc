@@ -274,7 +274,9 @@ void Worker::Leave(const absl::Status& reason) {
     waiting = std::exchange(waiting_, {});
   }
   guard_.reset();
-  capturer_.reset();  // it holds the guest's memory
+  // Both hold the guest's memory, which a dead Xen domain cannot give back before.
+  capturer_.reset();
+  if (absl::IsNotFound(reason)) static_cast<void>(guest_->Refresh());
   Complete(std::move(waiting), reason);
   if (absl::IsNotFound(reason)) {
     spdlog::info("guest {} is gone", identity_.name);

@@ -12,10 +12,10 @@
 #include "guest/guest.h"
 #include "guest/qemu/guest_layout.h"
 #include "guest/qemu/qemu_options.h"
-#include "guest/qmp/qmp_connection.h"
 #include "guest/qemu/run_state.h"
 #include "guest/qemu/shared_ram.h"
 #include "guest/qemu/vcpu_reader.h"
+#include "guest/qmp/qmp_connection.h"
 
 namespace stillframe {
 
