@@ -71,7 +71,7 @@ watch_owner() {
   local owner=$1 pid
   pid=$(qemu_pid)
   (
-    trap '' HUP INT
+    trap '' HUP INT TERM
     while kill -0 "$owner" && kill -0 "$pid"; do sleep 1; done
     kill "$pid"
   ) >/dev/null 2>&1 </dev/null &
