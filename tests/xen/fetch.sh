@@ -1,18 +1,14 @@
 #!/usr/bin/env bash
 # Fetches the Debian packages that only the emulated machine needs and unpacks them; installs none.
 #   fetch.sh DIRECTORY
-# Makes DIRECTORY/root, one tree with the files of all packages. Succeeds at once when it is there.
+# Makes DIRECTORY/root, one tree with the files of all packages; DIRECTORY/fetched names them.
+# Succeeds at once when they are there.
 # Without a package mirror it says so, makes nothing and succeeds: tests then skip with that reason.
 set -euo pipefail
 directory=$1
 readonly series=4.17  # bookworm's Xen
 
 complain() { printf 'xen-lab: %s\n' "$*" >&2; }
-
-if [[ -e $directory/fetched ]]; then
-  touch "$directory/fetched"
-  exit 0
-fi
 
 # The meta package names the kernel of the day.
 kernel=$(apt-cache depends linux-image-amd64 2>/dev/null |
@@ -22,6 +18,10 @@ if [[ -z $kernel ]]; then
   exit 0
 fi
 packages=("xen-hypervisor-$series-amd64" "xen-utils-$series" xenstore-utils qemu-system-xen "$kernel")
+if [[ $(cat "$directory/fetched" 2>/dev/null) == "${packages[*]}" ]]; then
+  touch "$directory/fetched"
+  exit 0
+fi
 
 new=$directory/root.new
 rm -rf "$new"
@@ -47,4 +47,4 @@ done
 
 rm -rf "$directory/root"
 mv "$new" "$directory/root"
-touch "$directory/fetched"
+echo "${packages[*]}" >"$directory/fetched"
