@@ -37,7 +37,7 @@ stillframed --config stillframed.toml >stillframed.log 2>&1 & echo $! >pids
 stillframe-gateway --daemon-socket /tmp/stack/stillframed.sock --listen 127.0.0.1:7443 \
   >gateway.log 2>&1 & echo $! >>pids
 export STILLFRAME_TARGET=127.0.0.1:7443
-until stillframe show tiny >show.log 2>&1; do sleep 1; done
+until stillframe list >list.log 2>&1; do sleep 1; done
 )";
 
 // Three guests and both daemons, once for all tests here.
@@ -46,12 +46,13 @@ class XenStackTest : public testing::Test {
   static void SetUpTestSuite() {
     available_ = xen_lab::Available();
     if (!available_.ok()) return;
+    // The daemons first: guests under emulation leave them little.
+    const auto started = xen_lab::Succeed(kStartDaemons, std::chrono::seconds(180));
+    ASSERT_TRUE(started.ok()) << started.status() << Dom0("tail -n 5 /tmp/stack/*.log");
     for (const std::string name : {"tiny", "pv", "pvh"}) {
       const auto domain = xen_lab::CreateGuest(name);
       ASSERT_TRUE(domain.ok()) << domain.status();
     }
-    const auto started = xen_lab::Succeed(kStartDaemons, std::chrono::seconds(180));
-    ASSERT_TRUE(started.ok()) << started.status() << Dom0("tail -n 5 /tmp/stack/*.log");
     const auto target = xen_lab::GatewayTarget();
     ASSERT_TRUE(target.ok()) << target.status();
     target_ = *target;
