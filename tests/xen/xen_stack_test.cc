@@ -37,7 +37,7 @@ stillframed --config stillframed.toml >stillframed.log 2>&1 & echo $! >pids
 stillframe-gateway --daemon-socket /tmp/stack/stillframed.sock --listen 127.0.0.1:7443 \
   >gateway.log 2>&1 & echo $! >>pids
 export STILLFRAME_TARGET=127.0.0.1:7443
-until stillframe list >list.log 2>&1; do sleep 1; done
+until stillframe guests >guests.log 2>&1; do sleep 1; done
 )";
 
 // Three guests and both daemons, once for all tests here.
@@ -96,8 +96,8 @@ std::unique_ptr<Connection> XenStackTest::connection_;
 
 TEST_F(XenStackTest, TheCommandListsAllKindsOfGuests) {
   const TempDirectory directory;
-  auto list = ChildProcess::Start({STILLFRAME_CLI, "--target", target_, "list"},
-                                  directory.path() + "/list.log");
+  auto list = ChildProcess::Start({STILLFRAME_CLI, "--target", target_, "guests"},
+                                  directory.path() + "/guests.log");
   ASSERT_TRUE(list.ok()) << list.status();
   EXPECT_EQ((*list)->Wait(), 0);
   for (const char* name : {"tiny", "pv", "pvh"}) EXPECT_THAT((*list)->Log(), HasSubstr(name));
