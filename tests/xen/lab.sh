@@ -50,7 +50,7 @@ start_qemu() {
   local xen xen_args dom0_args
   xen=$(readlink -f "${XEN:-$images/xen}")
   xen_args="console=com1 com1=115200,8n1 loglvl=info guest_loglvl=info noreboot bootscrub=0"
-  xen_args+=" cpuidle=no spec-ctrl=no xpti=no dom0_mem=1024M,max:1024M dom0_max_vcpus=1"
+  xen_args+=" cpuidle=no spec-ctrl=no xpti=no dom0_mem=1536M,max:1536M dom0_max_vcpus=1"
   xen_args+=" ${XEN_ARGS:-}"
   dom0_args="console=hvc0 mitigations=off nokaslr net.ifnames=0 audit=0 panic=0"
   cd "$images"

@@ -30,8 +30,9 @@ socket = "/tmp/stack/stillframed.sock"
 socket_group = ""
 ledger = "/tmp/stack/pauses"
 [defaults]
-period_ms = 1000
-generations_max = 8
+period_ms = 2000
+generations_max = 4
+arena_bytes_max = 402_653_184
 TOML
 stillframed --config stillframed.toml >stillframed.log 2>&1 & echo $! >pids
 stillframe-gateway --daemon-socket /tmp/stack/stillframed.sock --listen 127.0.0.1:7443 \
@@ -46,13 +47,12 @@ class XenStackTest : public testing::Test {
   static void SetUpTestSuite() {
     available_ = xen_lab::Available();
     if (!available_.ok()) return;
-    // The daemons first: guests under emulation leave them little.
-    const auto started = xen_lab::Succeed(kStartDaemons, std::chrono::seconds(180));
-    ASSERT_TRUE(started.ok()) << started.status() << Dom0("tail -n 5 /tmp/stack/*.log");
     for (const std::string name : {"tiny", "pv", "pvh"}) {
       const auto domain = xen_lab::CreateGuest(name);
       ASSERT_TRUE(domain.ok()) << domain.status();
     }
+    const auto started = xen_lab::Succeed(kStartDaemons, std::chrono::seconds(180));
+    ASSERT_TRUE(started.ok()) << started.status() << Dom0("tail -n 5 /tmp/stack/*.log");
     const auto target = xen_lab::GatewayTarget();
     ASSERT_TRUE(target.ok()) << target.status();
     target_ = *target;
