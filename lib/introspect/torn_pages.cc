@@ -23,10 +23,12 @@ TornVerdict Torn(TornVerdict verdict, std::string reason) {
 
 }  // namespace
 
+bool IsStamped(std::span<const std::byte, kPageBytes> page) {
+  return std::memcmp(page.data(), kTornPageMagic.data(), kTornPageMagic.size()) == 0;
+}
+
 absl::Status TornPages::Add(std::span<const std::byte, kPageBytes> page) {
-  if (std::memcmp(page.data(), kTornPageMagic.data(), kTornPageMagic.size()) != 0) {
-    return absl::OkStatus();
-  }
+  if (!IsStamped(page)) return absl::OkStatus();
   if (stamps_.size() == kTornPagesMax) {
     return absl::OutOfRangeError(
         fmt::format("check stamped pages: more than {} claim to be stamped", kTornPagesMax));

@@ -32,6 +32,9 @@ inline constexpr std::size_t kTornTailOffset = 4088;
 // More pages than this (64 GiB) are refused.
 inline constexpr std::uint64_t kTornPagesMax = std::uint64_t{1} << 24;
 
+// Does the page carry the workload's mark?
+bool IsStamped(std::span<const std::byte, kPageBytes> page);
+
 struct TornVerdict {
   bool consistent = false;
   std::string reason;           // why not; empty when consistent

@@ -3,18 +3,32 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <span>
+#include <vector>
+
 #include "introspect/torn_pages.h"
 #include "stillframe/snapshot_reader.h"
 
 namespace stillframe {
 
-inline TornVerdict JudgeTornPages(SnapshotReader& reader) {
+// Reads `ranges`, or everything when there are none. The runs of stamped pages found are added to
+// `stamped`, when given.
+inline TornVerdict JudgeTornPages(SnapshotReader& reader, std::span<const GfnRange> ranges = {},
+                                  std::vector<GfnRange>* stamped = nullptr) {
   TornPages pages;
-  const absl::Status read = reader.ReadPages({}, EmptyRuns::kSkip, [&](const PageRun& run) {
-    for (std::size_t at = 0; at < run.bytes.size(); at += kPageBytes) {
-      const absl::Status added =
-          pages.Add(std::span<const std::byte, kPageBytes>(run.bytes.subspan(at, kPageBytes)));
-      if (!added.ok()) return added;
+  const absl::Status read = reader.ReadPages(ranges, EmptyRuns::kSkip, [&](const PageRun& run) {
+    for (std::uint64_t index = 0; index < run.range.pages; ++index) {
+      const auto page = std::span<const std::byte, kPageBytes>(
+          run.bytes.subspan(index << kPageShift, kPageBytes));
+      if (const absl::Status added = pages.Add(page); !added.ok()) return added;
+      if (stamped == nullptr || !IsStamped(page)) continue;
+      const Gfn gfn = run.range.first + index;
+      if (!stamped->empty() && stamped->back().end() == gfn) {
+        ++stamped->back().pages;
+      } else {
+        stamped->push_back({gfn, 1});
+      }
     }
     return absl::OkStatus();
   });

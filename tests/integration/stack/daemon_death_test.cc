@@ -40,7 +40,9 @@ TEST_F(DaemonDeathTest, AKilledDaemonNeverLeavesTheGuestPaused) {
   const auto guest = StartGuest("web1", {"--ram-mib", "256", "--vcpus", "2", "--workload",
                                          "sequential", "--window-pages", "65536"});
   ASSERT_NE(guest, nullptr);
-  StartStack(kLongPauses + "generations_max = 2");
+  // Room for the generation that the reader holds, the newest and the next: each of the whole
+  // guest.
+  StartStack(kLongPauses + "generations_max = 2\narena_bytes_max = 1_073_741_824\n");
   std::string epoch;
   std::vector<double> latencies_ms;
   for (int point = 0; point < kPoints; ++point) {
