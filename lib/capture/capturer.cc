@@ -116,6 +116,9 @@ absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& can
       pages = std::min(pages + pending_.Count(), view_->map.readable_pages());
       room = Reserve(pages);
     }
+    if (absl::IsResourceExhausted(room) && store_.pin_count() > 0) {
+      room = Annotate(room, fmt::format("{} pins hold generations", store_.pin_count()));
+    }
     if (!room.ok()) return Annotate(room, attempt);
     copied_.ClearAll();
     fetched_.ClearAll();

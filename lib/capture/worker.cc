@@ -252,12 +252,16 @@ void Worker::Record(const absl::StatusOr<SnapshotPtr>& result) {
     status_.last_error = result.status();
     if (result.ok()) {
       ++status_.captures;
+      failures_.Succeeded();
       return;
     }
     if (absl::IsCancelled(result.status())) return;
     ++status_.captures_failed;
   }
-  spdlog::warn("guest {}: {}", identity_.name, MessageOf(result.status()));
+  const auto untold = failures_.Failed(result.status(), context_.clock.MonotonicNs());
+  if (!untold) return;
+  const std::string more = *untold > 0 ? fmt::format(" (and {} times before)", *untold) : "";
+  spdlog::warn("guest {}: {}{}", identity_.name, MessageOf(result.status()), more);
   Announce(SnapshotEvent::Kind::kFailed, result.status(), Epoch{});
 }
 

@@ -18,6 +18,7 @@
 #include "base/mutex.h"
 #include "capture/capture_turns.h"
 #include "capture/capturer.h"
+#include "capture/failure_log.h"
 #include "capture/pacing.h"
 #include "capture/policy.h"
 #include "guest/guest.h"
@@ -119,6 +120,7 @@ class Worker {
   std::unique_ptr<Capturer> capturer_;
   std::uint64_t boot_ = 0;
   Pacing pacing_;
+  FailureLog failures_;
 
   std::atomic<bool> cancel_capture_{false};
   std::atomic<bool> finished_{false};
