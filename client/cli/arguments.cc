@@ -31,6 +31,7 @@ struct Parser {
   bool json = false;
   bool progress = false;
   bool zero_fill = false;
+  int watch_for_s = 30;
 
   Parser() {
     app.require_subcommand(1);
@@ -135,9 +136,31 @@ struct Parser {
         sub.add_option("--pages", out.pages, "Pages that the workload stamps (else: all found)")
             ->type_name("N");
         return;
+      case Command::kPlan:
+        AddWishes(sub);
+        return;
       default:
         return;
     }
+  }
+
+  void AddWishes(CLI::App& sub) {
+    sub.add_option("--for", watch_for_s, "Watch for so long")
+        ->check(CLI::Range(1, 3600))
+        ->capture_default_str()
+        ->type_name("SECONDS");
+    sub.add_option("--downtime-percent", out.wishes.downtime_percent,
+                   "Share of the time that the guest may be paused")
+        ->check(CLI::Range(0.001, 99.0))
+        ->capture_default_str()
+        ->type_name("PERCENT");
+    sub.add_option("--pause-ms", out.wishes.pause_ms, "Longest pause wished for")
+        ->check(CLI::Range(0.01, 60'000.0))
+        ->type_name("MS");
+    sub.add_option("--generations", out.wishes.generations, "Generations to keep")
+        ->check(CLI::Range(1, 4096))
+        ->capture_default_str()
+        ->type_name("N");
   }
 
   void AddFile(CLI::App& sub, bool required) {
@@ -149,6 +172,7 @@ struct Parser {
 
   absl::Status Convert() {
     if (json) out.output = Output::kJson;
+    out.watch_for = std::chrono::seconds(watch_for_s);
     if (progress) out.progress = Progress::When::kAlways;
     switch (out.command) {
       case Command::kGuests:

@@ -18,6 +18,7 @@ enum class Command : unsigned char {
   kDiff,
   kWatch,
   kVerify,
+  kPlan,
   kVersion,
   kCompletion,
 };

@@ -22,5 +22,6 @@ absl::Status RunDump(const Session& session);
 absl::Status RunDiff(const Session& session);
 absl::Status RunWatch(const Session& session);
 absl::Status RunVerify(const Session& session);
+absl::Status RunPlan(const Session& session);
 
 }  // namespace stillframe::cli

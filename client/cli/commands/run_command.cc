@@ -29,6 +29,8 @@ absl::Status RunCommand(const Session& session) {
       return RunWatch(session);
     case Command::kVerify:
       return RunVerify(session);
+    case Command::kPlan:
+      return RunPlan(session);
     case Command::kVersion:
     case Command::kCompletion:
       break;

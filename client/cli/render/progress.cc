@@ -43,13 +43,17 @@ Progress::~Progress() {
 
 void Progress::Advance(std::uint64_t bytes) {
   bytes_done_ += bytes;
+  if (!enabled_ || Clock::now() < next_) return;
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin_).count();
+  Tell(ProgressLine(what_, bytes_done_, bytes_total_, seconds));
+}
+
+void Progress::Tell(const std::string& line) {
   if (!enabled_) return;
   const auto now = Clock::now();
   if (now < next_) return;
   next_ = now + (terminal_ ? kTerminalEvery : kLogEvery);
   shown_ = true;
-  const double seconds = std::chrono::duration<double>(now - begin_).count();
-  const std::string line = ProgressLine(what_, bytes_done_, bytes_total_, seconds);
   fmt::print(stderr, "{}{}{}", terminal_ ? "\r" : "", line, terminal_ ? "\033[K" : "\n");
   std::fflush(stderr);
 }

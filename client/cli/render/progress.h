@@ -1,4 +1,4 @@
-// How far a long transfer is, on stderr: done, rate and time left.
+// How far something long is, on stderr; of a transfer: done, rate and time left.
 //
 // Silent for the first second. Owned by one thread.
 #pragma once
@@ -21,6 +21,9 @@ class Progress {
   ~Progress();  // clears the line
 
   void Advance(std::uint64_t bytes);
+
+  // Shows `line` in the place of one about bytes.
+  void Tell(const std::string& line);
 
  private:
   using Clock = std::chrono::steady_clock;
