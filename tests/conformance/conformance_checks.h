@@ -2,9 +2,10 @@
 // test or skip it with its reason.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstring>
-#include <map>
+#include <iterator>
 #include <memory>
 #include <vector>
 
@@ -33,35 +34,64 @@
 
 namespace stillframe {
 
-using Page = std::array<std::byte, kPageBytes>;
-using Copy = std::map<Gfn, Page>;  // pages that are not in it were not resident
+using PageSpan = std::span<const std::byte, kPageBytes>;
 
 // A plain copy of all resident memory, the judge of everything cleverer.
-inline Copy CopyMemory(Guest& guest, const GuestView& view) {
-  Copy copy;
-  const absl::Status copied =
-      ForEachResidentPage(guest, view, [&](Gfn gfn, std::span<const std::byte, kPageBytes> page) {
-        std::memcpy(copy[gfn].data(), page.data(), kPageBytes);
-        return absl::OkStatus();
-      });
-  EXPECT_TRUE(copied.ok()) << copied;
-  return copy;
+class Copy {
+ public:
+  Copy() = default;
+  Copy(Guest& guest, const GuestView& view)
+      : bytes_(new std::byte[view.map.readable_pages() << kPageShift]) {
+    gfns_.reserve(view.map.readable_pages());
+    const absl::Status copied = ForEachResidentPage(guest, view, [&](Gfn gfn, PageSpan page) {
+      std::memcpy(&bytes_[gfns_.size() << kPageShift], page.data(), kPageBytes);
+      gfns_.push_back(gfn);
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(copied.ok()) << copied;
+  }
+
+  const std::vector<Gfn>& gfns() const { return gfns_; }  // ascending
+  PageSpan At(std::size_t index) const {
+    return PageSpan(&bytes_[index << kPageShift], kPageBytes);
+  }
+
+  // Zeros for what was not resident.
+  PageSpan Find(Gfn gfn) const {
+    static constexpr std::array<std::byte, kPageBytes> kZero{};
+    const auto at = std::lower_bound(gfns_.begin(), gfns_.end(), gfn);
+    if (at == gfns_.end() || *at != gfn) return kZero;
+    return At(static_cast<std::size_t>(at - gfns_.begin()));
+  }
+
+  // `gfn` must have been resident.
+  void Replace(Gfn gfn, PageSpan page) {
+    const auto at = std::lower_bound(gfns_.begin(), gfns_.end(), gfn);
+    ASSERT_TRUE(at != gfns_.end() && *at == gfn) << gfn.value;
+    const auto index = static_cast<std::size_t>(at - gfns_.begin());
+    std::memcpy(&bytes_[index << kPageShift], page.data(), kPageBytes);
+  }
+
+ private:
+  std::vector<Gfn> gfns_;
+  std::unique_ptr<std::byte[]> bytes_;
+};
+
+inline bool Equal(PageSpan a, PageSpan b) {
+  return std::memcmp(a.data(), b.data(), kPageBytes) == 0;
 }
 
 // The frames whose bytes differ, but for those that the backend's hypervisor writes.
 inline std::vector<Gfn> Changed(const Copy& before, const Copy& after,
                                 const BackendFixture& backend) {
-  static const Page kZero{};
-  std::vector<Gfn> changed;
-  for (const auto& [gfn, page] : after) {
-    const auto old = before.find(gfn);
-    if (page == (old == before.end() ? kZero : old->second)) continue;
-    if (!backend.IsWrittenByHypervisor(page)) changed.push_back(gfn);
-  }
-  for (const auto& [gfn, page] : before) {
-    if (!after.contains(gfn) && page != kZero) changed.push_back(gfn);
-  }
-  return changed;
+  std::vector<Gfn> all;
+  std::set_union(before.gfns().begin(), before.gfns().end(), after.gfns().begin(),
+                 after.gfns().end(), std::back_inserter(all));
+  std::erase_if(all, [&](Gfn gfn) {
+    const PageSpan now = after.Find(gfn);
+    return Equal(before.Find(gfn), now) || backend.IsWrittenByHypervisor(now);
+  });
+  return all;
 }
 
 inline bool IsGone(const absl::Status& status) {

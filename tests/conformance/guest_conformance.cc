@@ -74,12 +74,11 @@ TEST_P(GuestConformance, MemoryStandsStillInAPauseAndMovesOtherwise) {
   START_AND_OPEN();
   REFRESH(view);
   ASSERT_STATUS_OK(guest_->Pause());
-  const Copy first = CopyMemory(*guest_, *view);
-  const Copy second = CopyMemory(*guest_, *view);
+  const Copy first(*guest_, *view);
+  const Copy second(*guest_, *view);
   EXPECT_TRUE(Changed(first, second, *backend_).empty());
   ASSERT_STATUS_OK(guest_->Resume());
-  EXPECT_TRUE(
-      Eventually([&] { return !Changed(first, CopyMemory(*guest_, *view), *backend_).empty(); }));
+  EXPECT_TRUE(Eventually([&] { return !Changed(first, Copy(*guest_, *view), *backend_).empty(); }));
 }
 
 TEST_P(GuestConformance, MemoryInAPauseIsOfOneInstant) {
@@ -128,7 +127,7 @@ TEST_P(GuestConformance, FetchDirtyCoversEveryPageThatChanged) {
     ASSERT_STATUS_OK(guest_->Pause());
     dirty.ClearAll();
     const absl::StatusOr<DirtyAnswer> answer = guest_->FetchDirty(dirty);
-    Copy after = CopyMemory(*guest_, *view);
+    Copy after(*guest_, *view);
     ASSERT_STATUS_OK(guest_->Resume());
     ASSERT_TRUE(answer.ok()) << answer.status();
     if (round > 0 && *answer == DirtyAnswer::kLogged) {
@@ -149,7 +148,7 @@ TEST_P(GuestConformance, FetchingWhileTheGuestRunsLosesNoWrite) {
   PageBitmap dirty(view->map.page_count());
   ASSERT_STATUS_OK(guest_->Pause());
   ASSERT_TRUE(guest_->FetchDirty(dirty).ok());
-  Copy copy = CopyMemory(*guest_, *view);
+  Copy copy(*guest_, *view);
   ASSERT_STATUS_OK(guest_->Resume());
   // As pre-copy does: fetch, then copy what was fetched, while the guest writes on.
   for (int round = 0; round < 200; ++round) {
@@ -160,7 +159,7 @@ TEST_P(GuestConformance, FetchingWhileTheGuestRunsLosesNoWrite) {
       dirty.ForEachRun(extent.range, [&](GfnRange run) {
         for (Gfn gfn = run.first; gfn < run.end(); gfn = gfn + 1) {
           const std::uint64_t page = gfn.value - extent.range.first.value;
-          std::memcpy(copy[gfn].data(), extent.at + page * kPageBytes, kPageBytes);
+          copy.Replace(gfn, PageSpan(extent.at + page * kPageBytes, kPageBytes));
         }
       });
     }
@@ -168,7 +167,7 @@ TEST_P(GuestConformance, FetchingWhileTheGuestRunsLosesNoWrite) {
   dirty.ClearAll();
   ASSERT_STATUS_OK(guest_->Pause());
   const absl::StatusOr<DirtyAnswer> answer = guest_->FetchDirty(dirty);
-  const Copy after = CopyMemory(*guest_, *view);
+  const Copy after(*guest_, *view);
   ASSERT_STATUS_OK(guest_->Resume());
   ASSERT_TRUE(answer.ok()) << answer.status();
   for (const Gfn gfn : Changed(copy, after, *backend_)) {

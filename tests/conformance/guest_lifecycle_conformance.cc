@@ -14,8 +14,8 @@ TEST_P(GuestConformance, DeathInThePauseIsToldWithoutHanging) {
   START_AND_OPEN();
   REFRESH(view);
   ASSERT_STATUS_OK(guest_->Pause());
-  const Copy before = CopyMemory(*guest_, *view);
-  EXPECT_FALSE(before.empty());
+  const Copy before(*guest_, *view);
+  EXPECT_FALSE(before.gfns().empty());
   const absl::Status died = backend_->Die();
   if (absl::IsUnimplemented(died)) ASSERT_STATUS_OK(guest_->Resume());
   SKIP_IF_UNIMPLEMENTED(died);
@@ -30,13 +30,12 @@ TEST_P(GuestConformance, DeathInThePauseIsToldWithoutHanging) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
   // What was mapped stays readable for as long as the view is held.
   for (const MappedExtent& extent : view->extents) {
-    for (const auto& [gfn, page] : before) {
+    for (const Gfn gfn : before.gfns()) {
       if (!extent.range.Contains(gfn)) continue;
-      const std::byte* at = extent.at + (gfn.value - extent.range.first.value) * kPageBytes;
-      if (backend_->IsWrittenByHypervisor(std::span<const std::byte, kPageBytes>(at, kPageBytes))) {
-        continue;
-      }
-      ASSERT_EQ(std::memcmp(at, page.data(), kPageBytes), 0) << "gfn " << gfn.value;
+      const PageSpan now(extent.at + (gfn.value - extent.range.first.value) * kPageBytes,
+                         kPageBytes);
+      if (backend_->IsWrittenByHypervisor(now)) continue;
+      ASSERT_TRUE(Equal(now, before.Find(gfn))) << "gfn " << gfn.value;
     }
   }
 }

@@ -57,19 +57,22 @@ absl::StatusOr<TornVerdict> CopyAndJudge(Guest& guest, const GuestView& view,
   });
 }
 
-absl::Status Run(const BackendOptions& options, const std::string& name, int copies) {
+absl::Status Run(const BackendOptions& options, const std::string& name, int copies,
+                 bool until_torn) {
   SF_ASSIGN_OR_RETURN(const LiveGuest live, OpenGuest(options, name));
   SF_ASSIGN_OR_RETURN(const auto view, live.guest->Refresh());
   std::vector<std::byte> copy;
+  int made = 0;
   int torn = 0;
   std::string example;
-  for (int i = 0; i < copies; ++i) {
+  while (made < copies && !(until_torn && torn > 0)) {
     SF_ASSIGN_OR_RETURN(const TornVerdict verdict, CopyAndJudge(*live.guest, *view, copy));
+    ++made;
     if (verdict.consistent) continue;
     ++torn;
     example = verdict.reason;
   }
-  fmt::print("{} of {} live copies are torn", torn, copies);
+  fmt::print("{} of {} live copies are torn", torn, made);
   if (torn > 0) fmt::print("; the last one: {}", example);
   fmt::print("\n");
   return absl::OkStatus();
@@ -83,14 +86,16 @@ int main(int argc, char** argv) {
   stillframe::BackendOptions options;
   std::string qmp, xen;
   int copies = 20;
+  bool until_torn = false;
   app.add_option("--sim-directory", options.sim_directory, "Directory of simulated guests");
   app.add_option("--qmp", qmp, "QMP socket of a QEMU guest");
   app.add_option("--xen", xen, "Name of a guest of the Xen that this dom0 runs on");
   app.add_option("--copies", copies, "How many copies to make")->capture_default_str();
+  app.add_flag("--until-torn", until_torn, "End with the first torn copy");
   CLI11_PARSE(app, argc, argv);
   if (!qmp.empty()) options.qemu_qmp_globs = {qmp};
   if (!xen.empty()) options.xen = stillframe::XenUse::kAlways;
-  const absl::Status ran = stillframe::Run(options, xen, copies);
+  const absl::Status ran = stillframe::Run(options, xen, copies, until_torn);
   if (ran.ok()) return 0;
   fmt::print(stderr, "live-copy: {}\n", stillframe::MessageOf(ran));
   return 1;

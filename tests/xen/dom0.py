@@ -39,7 +39,7 @@ def ports(path):
             told += chunk
     forwards = re.findall(rb"HOST_FORWARD\]\s+\d+\s+127\.0\.0\.1\s+(\d+)\s+\S+\s+(\d+)", told)
     to_host = {guest: host.decode() for host, guest in forwards}
-    print(to_host[b"7000"], to_host[b"7001"])
+    print(to_host[b"7000"], to_host[b"7443"])
 
 
 def run(port, seconds, command):

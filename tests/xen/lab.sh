@@ -48,7 +48,7 @@ need_up() { is_up || die "not up: './dev xen-lab up' first"; }
 # that a crash stays readable. One CPU: with two, SVM guests now and then run on with Xen's own
 # registers and die of a triple fault, and a halted CPU can sleep through its interrupts.
 start_qemu() {
-  local xen xen_args dom0_args
+  local xen xen_args dom0_args loopback=tcp:127.0.0.1
   xen=$(readlink -f "${XEN:-$images/xen}")
   xen_args="console=com1 com1=115200,8n1 loglvl=info guest_loglvl=info noreboot bootscrub=0"
   xen_args+=" cpuidle=no spec-ctrl=no xpti=no dom0_mem=1536M,max:1536M dom0_max_vcpus=1"
@@ -60,7 +60,7 @@ start_qemu() {
     -kernel "$xen" -append "$xen_args" -initrd "vmlinux-dom0 $dom0_args,dom0.cpio" \
     -chardev "socket,id=serial,path=$sockets/serial,server=on,wait=off,logfile=$run/serial.log" \
     -serial chardev:serial -monitor "unix:$sockets/monitor,server=on,wait=off" \
-    -netdev user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:0-:7000,hostfwd=tcp:127.0.0.1:0-:7001 \
+    -netdev "user,id=net,restrict=on,hostfwd=$loopback:0-:7000,hostfwd=$loopback:0-127.0.0.1:7443" \
     -device virtio-net-pci,netdev=net,romfile= \
     -virtfs "local,path=$run/share,mount_tag=share,security_model=none,multidevs=remap" \
     -pidfile "$run/qemu.pid" -daemonize >"$run/qemu.log" 2>&1 ||
