@@ -55,7 +55,9 @@ void Describe(const Worker& worker, v1::Guest& message) {
   message.set_page_count(status.page_count);
   message.set_readable_page_count(status.readable_pages);
   message.set_vcpu_count(status.vcpus);
-  message.mutable_capabilities()->set_dirty_log(status.capabilities.dirty_log);
+  v1::GuestCapabilities& capabilities = *message.mutable_capabilities();
+  capabilities.set_dirty_log(status.capabilities.dirty_log);
+  capabilities.set_dirty_log_remark(status.capabilities.dirty_log_remark);
   const CapturePolicy& policy = status.policy;
   v1::GuestPolicy& shown = *message.mutable_policy();
   shown.set_period_ms(policy.period_ms);

@@ -84,8 +84,11 @@ absl::StatusOr<std::uint64_t> Capturer::RunRounds(const std::atomic<bool>& cance
   plan.staged = &staged_;
   plan.fetched = &fetched_;
   plan.round = &scratch_;
-  // Without a dirty log nobody could tell which of the copies are still good.
-  if (guest_.capabilities().dirty_log) plan.budget_ns = policy_.pause_budget_ms * kNsPerMs;
+  // Without a live dirty log nobody could tell which of the copies are still good.
+  const GuestCapabilities capabilities = guest_.capabilities();
+  if (capabilities.dirty_log && capabilities.dirty_log_live) {
+    plan.budget_ns = policy_.pause_budget_ms * kNsPerMs;
+  }
   plan.cost = &cost_;
   plan.cancelled = &cancelled;
   const absl::Status status = RunPrecopy(plan, rest, precopy_);

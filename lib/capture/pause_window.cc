@@ -68,6 +68,7 @@ absl::Status WorkWhilePaused(Guest& guest, const WindowPlan& plan, WindowResult&
   const auto answer = guest.FetchDirty(*plan.fetched);
   if (answer.ok()) result.answer = *answer;
   if (answer.ok() && result.answer == DirtyAnswer::kUnknown) plan.fetched->Or(*plan.readable);
+  if (plan.resident != nullptr) guest.ForgetVanished(*plan.resident);
   const bool unsure = Merge(plan);
   if (!answer.ok()) return answer.status();
   if (unsure) SF_RETURN_IF_ERROR(AskResidency(guest, plan));

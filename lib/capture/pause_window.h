@@ -28,9 +28,9 @@ struct WindowPlan {
 
   const PageBitmap* readable = nullptr;  // the frames of the view's extents
 
-  // Frames that have host memory for as long as the view lasts. Null: memory comes and goes, so the
-  // guest is asked about every page.
-  const PageBitmap* resident = nullptr;
+  // In and out: frames that have host memory until the guest forgets them. Null: memory comes and
+  // goes, so the guest is asked about every page.
+  PageBitmap* resident = nullptr;
 
   // In and out: pages that must be copied before the next generation is whole. The window adds
   // what the dirty log names, and the set survives a failure, so no dirty bit is ever lost.

@@ -18,6 +18,7 @@ bool Converges(std::uint64_t rest, std::uint64_t before) { return rest <= before
 absl::Status FetchWritten(const PrecopyPlan& plan, PrecopyResult& result) {
   plan.fetched->ClearAll();
   const auto answer = plan.guest->FetchDirty(*plan.fetched);
+  if (plan.source->resident() != nullptr) plan.guest->ForgetVanished(*plan.source->resident());
   plan.fetched->And(plan.source->readable());
   if (answer.ok() && *answer == DirtyAnswer::kUnknown) {
     plan.fetched->Or(plan.source->readable());

@@ -12,15 +12,16 @@ namespace stillframe {
 
 class SourcePages {
  public:
-  // Starts anew. `residency_lasts`: a frame that has host memory keeps it as long as the view
-  // lasts, as it does where a dirty log tells of every change.
+  // Starts anew. `residency_lasts`: a frame that has host memory keeps it until
+  // Guest::ForgetVanished names it, as it does where a dirty log tells of every change.
   void AdoptView(const GuestView& view, bool residency_lasts);
 
   // The frames of the view's extents.
   const PageBitmap& readable() const { return readable_; }
 
   // The frames that need not be asked about again; null where memory may come and go unseen.
-  const PageBitmap* resident() const { return residency_lasts_ ? &populated_ : nullptr; }
+  // Frames that the guest forgets are asked about again.
+  PageBitmap* resident() { return residency_lasts_ ? &populated_ : nullptr; }
 
   // Removes from `set` the frames that have no host memory, and faults in the rest: first touches
   // fault in this process too, and must not happen in the pause.

@@ -28,6 +28,11 @@ CapturePolicy Resolve(CapturePolicy policy, const GuestView& view) {
   return policy;
 }
 
+void LogCapabilities(const std::string& guest, const GuestCapabilities& capabilities) {
+  spdlog::info("guest {}: {} dirty log{}{}", guest, capabilities.dirty_log ? "with a" : "without a",
+               capabilities.dirty_log_remark.empty() ? "" : ": ", capabilities.dirty_log_remark);
+}
+
 std::uint64_t ArenaBytesFor(const CapturePolicy& policy, const GuestView& view,
                             std::size_t segment_bytes) {
   const std::uint64_t guest_bytes = view.map.readable_pages() << kPageShift;
@@ -183,10 +188,7 @@ absl::StatusOr<SnapshotPtr> Worker::CaptureOnce(CaptureTrigger trigger) {
     last_progress_ns_ = context_.clock.MonotonicNs();
     SF_ASSIGN_OR_RETURN(auto view, guest_->Refresh());
     if (capturer_ == nullptr || view->boot != boot_) SF_RETURN_IF_ERROR(BeginEpoch(*view));
-    {
-      MutexLock lock(mu_);
-      status_.state = view->state;
-    }
+    NoteState(*view);
     SF_RETURN_IF_ERROR(RefreshGuard());
     auto captured =
         capturer_->Capture(std::move(view), *guard_, trigger, cancel_capture_, pacing_.due_ns());
@@ -194,6 +196,19 @@ absl::StatusOr<SnapshotPtr> Worker::CaptureOnce(CaptureTrigger trigger) {
     last = captured.status();
   }
   return last;
+}
+
+void Worker::NoteState(const GuestView& view) {
+  GuestCapabilities capabilities = guest_->capabilities();
+  bool changed = false;
+  {
+    MutexLock lock(mu_);
+    status_.state = view.state;
+    changed = status_.capabilities.dirty_log != capabilities.dirty_log ||
+              status_.capabilities.dirty_log_remark != capabilities.dirty_log_remark;
+    if (changed) status_.capabilities = capabilities;
+  }
+  if (changed) LogCapabilities(identity_.name, capabilities);
 }
 
 absl::Status Worker::BeginEpoch(const GuestView& view) {
@@ -229,6 +244,7 @@ absl::Status Worker::BeginEpoch(const GuestView& view) {
   }
   spdlog::info("guest {}: epoch begins, {} MiB readable, {} vCPUs", identity_.name,
                view.map.readable_pages() >> 8, view.vcpus);
+  LogCapabilities(identity_.name, guest_->capabilities());
   Announce(SnapshotEvent::Kind::kEpochChanged, absl::OkStatus(), previous);
   return absl::OkStatus();
 }

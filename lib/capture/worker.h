@@ -102,6 +102,7 @@ class Worker {
   absl::Status Look();
   absl::StatusOr<SnapshotPtr> CaptureInTurn(CaptureTrigger trigger);
   absl::StatusOr<SnapshotPtr> CaptureOnce(CaptureTrigger trigger);
+  void NoteState(const GuestView& view) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status BeginEpoch(const GuestView& view) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status RefreshGuard();
   void Record(const absl::StatusOr<SnapshotPtr>& result) ABSL_LOCKS_EXCLUDED(mu_);

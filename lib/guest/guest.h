@@ -54,6 +54,14 @@ enum class FrameSpace : std::uint8_t {
 
 struct GuestCapabilities {
   bool dirty_log = false;  // FetchDirty can tell; else every capture copies all resident pages
+
+  // FetchDirty also tells while the guest runs. Else it does in a pause only, so there is no
+  // pre-copy.
+  bool dirty_log_live = true;
+
+  // Why there is no dirty log, or what limits it, and what to change; empty: nothing to say.
+  std::string dirty_log_remark = {};
+
   Consistency consistency = Consistency::kQuasiInstantaneous;
 };
 
@@ -119,6 +127,10 @@ class Guest {
   // `dirty` has view->map.page_count() bits. Also called while the guest runs: of a page that is
   // written at that moment, this or the next call tells. [window]
   virtual absl::StatusOr<DirtyAnswer> FetchDirty(PageBitmap& dirty) = 0;
+
+  // Clears from `resident` the frames that the last FetchDirty found without host memory at hand:
+  // it was given back, or swapped out. What is left need not be asked about again. [window]
+  virtual void ForgetVanished(PageBitmap& resident) { static_cast<void>(resident); }
 
   // How many frames FetchDirty would report now, without forgetting them; 0 when unknown.
   virtual std::uint64_t EstimateDirty() { return 0; }

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 
 #include "base/status.h"
 #include "guest/qemu/qemu_hypervisor.h"
@@ -22,8 +23,9 @@ constexpr std::uint32_t kTornMib = 8;
 constexpr std::uint64_t kPagesPerMib = 256;
 constexpr std::chrono::milliseconds kTimeout{5000};
 
-// The guests that run, by number of vCPUs and size of the workload.
-using Shape = std::pair<std::uint32_t, std::uint32_t>;
+// The guests that run, by number of vCPUs, size of the workload, and whether their writes are
+// logged.
+using Shape = std::tuple<std::uint32_t, std::uint32_t, bool>;
 std::map<Shape, std::unique_ptr<QemuProcess>>& Guests() {
   static std::map<Shape, std::unique_ptr<QemuProcess>> guests;
   return guests;
@@ -38,6 +40,8 @@ const testing::Environment* const kEndGuests =
 
 class QemuFixture final : public BackendFixture {
  public:
+  explicit QemuFixture(bool dirty_log) : dirty_log_(dirty_log) {}
+
   ~QemuFixture() override {
     if (qemu_ == nullptr) return;
     const absl::StatusOr<std::string> status = qemu_->ObservedStatus();
@@ -45,13 +49,14 @@ class QemuFixture final : public BackendFixture {
   }
 
   absl::Status Start(const GuestShape& shape) override {
-    shape_ = {shape.vcpus, shape.workload == TestWorkload::kTornPages ? kTornMib : 0};
+    shape_ = {shape.vcpus, shape.workload == TestWorkload::kTornPages ? kTornMib : 0, dirty_log_};
     std::unique_ptr<QemuProcess>& qemu = Guests()[shape_];
     if (qemu == nullptr) {
       QemuSetup setup;
       setup.memory_mib = 192;
       setup.vcpus = shape.vcpus;
-      setup.torn_mib = shape_.second;
+      setup.torn_mib = std::get<1>(shape_);
+      setup.dirty_log = dirty_log_;
       setup.extra = {"-name", "conformance", "-uuid", Uuid::Random().ToString()};
       SF_ASSIGN_OR_RETURN(qemu, QemuProcess::Start(setup));
       SF_RETURN_IF_ERROR(qemu->WaitReady());
@@ -132,16 +137,19 @@ class QemuFixture final : public BackendFixture {
     return absl::OkStatus();
   }
 
+  const bool dirty_log_;
   Shape shape_;
   QemuProcess* qemu_ = nullptr;
   GuestIdentity identity_;
   bool rebooted_ = false;
 };
 
-INSTANTIATE_TEST_SUITE_P(Qemu, GuestConformance,
-                         testing::Values(BackendCase{
-                             "qemu", [] { return std::make_unique<QemuFixture>(); }}),
-                         BackendCaseName);
+INSTANTIATE_TEST_SUITE_P(
+    Qemu, GuestConformance,
+    testing::Values(BackendCase{"qemu", [] { return std::make_unique<QemuFixture>(false); }},
+                    BackendCase{"qemu_with_dirty_log",
+                                [] { return std::make_unique<QemuFixture>(true); }}),
+    BackendCaseName);
 
 }  // namespace
 }  // namespace stillframe

@@ -90,7 +90,7 @@ class FakeGuest final : public Guest {
 
   const GuestIdentity& identity() const override { return identity_; }
   GuestCapabilities capabilities() const override {
-    return {machine_.has_log, Consistency::kInstantaneous};
+    return {.dirty_log = machine_.has_log, .consistency = Consistency::kInstantaneous};
   }
 
   absl::StatusOr<std::shared_ptr<const GuestView>> Refresh() override {

@@ -86,6 +86,7 @@ class JudgedGuest final : public Guest {
   absl::StatusOr<DirtyAnswer> FetchDirty(PageBitmap& dirty) override {
     return inner_->FetchDirty(dirty);
   }
+  void ForgetVanished(PageBitmap& resident) override { inner_->ForgetVanished(resident); }
   std::uint64_t EstimateDirty() override { return inner_->EstimateDirty(); }
   absl::Status FilterResident(PageBitmap& resident) override {
     return inner_->FilterResident(resident);

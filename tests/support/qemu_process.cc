@@ -85,7 +85,8 @@ std::vector<std::string> Arguments(const QemuSetup& setup, const std::string& di
 }
 
 // Between fork and exec: only calls that are safe there.
-[[noreturn]] void BecomeQemu(const std::vector<char*>& argv, const char* log, pid_t parent) {
+[[noreturn]] void BecomeQemu(const std::vector<char*>& argv, const std::vector<char*>& environment,
+                             const char* log, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);
   const int output = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -93,7 +94,7 @@ std::vector<std::string> Arguments(const QemuSetup& setup, const std::string& di
   dup2(input, 0);
   dup2(output, 1);
   dup2(output, 2);
-  execv(argv[0], argv.data());
+  execve(argv[0], argv.data(), environment.data());
   _exit(127);
 }
 
@@ -119,10 +120,16 @@ absl::StatusOr<std::unique_ptr<QemuProcess>> QemuProcess::Start(const QemuSetup&
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
+  std::string preload = "LD_PRELOAD=" STILLFRAME_QEMU_SHIM;
+  std::vector<char*> environment;
+  for (char** variable = environ; *variable != nullptr; ++variable)
+    environment.push_back(*variable);
+  if (setup.dirty_log) environment.push_back(preload.data());
+  environment.push_back(nullptr);
   const std::string log = directory + "/log";
   const pid_t parent = getpid();
   qemu->pid_ = fork();
-  if (qemu->pid_ == 0) BecomeQemu(argv, log.c_str(), parent);
+  if (qemu->pid_ == 0) BecomeQemu(argv, environment, log.c_str(), parent);
   if (qemu->pid_ < 0) return ErrnoStatus(errno, "fork for QEMU");
 
   bool exited = false;

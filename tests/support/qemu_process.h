@@ -26,6 +26,7 @@ struct QemuSetup {
   QemuBacking backing = QemuBacking::kMemfd;
   std::string cpu = "max,-la57";
   bool kernel = true;              // false: nothing runs, QEMU starts stopped (-S)
+  bool dirty_log = false;          // with libstillframe-qemu.so
   std::uint32_t torn_mib = 16;     // size of the torn-page workload; 0: an idle guest
   std::vector<std::string> extra;  // more arguments
 };

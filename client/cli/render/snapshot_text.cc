@@ -41,6 +41,14 @@ std::uint64_t PauseNs(const v1::Snapshot& snapshot) {
   return snapshot.pause_end_ns() - std::min(snapshot.pause_begin_ns(), snapshot.pause_end_ns());
 }
 
+std::string DirtyLogText(const v1::GuestCapabilities& capabilities) {
+  std::string text = capabilities.dirty_log() ? "yes" : "no: every capture copies all";
+  if (!capabilities.dirty_log_remark().empty()) {
+    text += fmt::format(" ({})", Printable(capabilities.dirty_log_remark()));
+  }
+  return text;
+}
+
 std::string GenerationOrNone(std::uint64_t generation) {
   return generation == 0 ? "-" : std::to_string(generation);
 }
@@ -56,14 +64,17 @@ std::string GuestsText(const std::vector<v1::Guest>& guests) {
                {"MEMORY", Align::kRight},
                {"LATEST", Align::kRight},
                {"OLDEST", Align::kRight},
+               {"DIRTY LOG"},
                {"UUID"},
                {"NOTE"}});
   for (const v1::Guest& guest : guests) {
-    table.AddRow(
-        {Printable(guest.name()), NameOfField(guest, "state"), Printable(guest.backend()),
-         std::to_string(guest.vcpu_count()), FormatBytes(guest.readable_page_count() << kPageShift),
-         GenerationOrNone(guest.latest_generation()), GenerationOrNone(guest.oldest_generation()),
-         Printable(guest.uuid()), Printable(guest.unreadable_reason())});
+    const char* logged = guest.capabilities().dirty_log() ? "yes" : "no";
+    table.AddRow({Printable(guest.name()), NameOfField(guest, "state"), Printable(guest.backend()),
+                  std::to_string(guest.vcpu_count()),
+                  FormatBytes(guest.readable_page_count() << kPageShift),
+                  GenerationOrNone(guest.latest_generation()),
+                  GenerationOrNone(guest.oldest_generation()), guest.epoch().empty() ? "-" : logged,
+                  Printable(guest.uuid()), Printable(guest.unreadable_reason())});
   }
   return table.ToString();
 }
@@ -87,7 +98,7 @@ std::string GuestText(const v1::Guest& guest) {
       {"memory", FormatBytes(guest.readable_page_count() << kPageShift)},
       {"address space", FormatBytes(guest.page_count() << kPageShift)},
       {"vcpus", std::to_string(guest.vcpu_count())},
-      {"dirty log", guest.capabilities().dirty_log() ? "yes" : "no: every capture copies all"},
+      {"dirty log", DirtyLogText(guest.capabilities())},
       {"period",
        policy.period_ms() == 0 ? "on demand" : FormatDurationNs(policy.period_ms() * 1'000'000)},
       {"downtime limit", policy.downtime_percent_max() == 0

@@ -37,6 +37,14 @@ std::uint64_t StartTimeOf(pid_t pid) {
   return ticks;
 }
 
+// Beside its heading, /proc/swaps has a line for each area in use.
+bool HostSwaps() {
+  std::ifstream file("/proc/swaps");
+  std::string line;
+  std::getline(file, line);
+  return static_cast<bool>(std::getline(file, line));
+}
+
 std::uint32_t NextConnectionNumber() {
   static std::atomic<std::uint32_t> last{0};
   return ++last;
@@ -63,11 +71,24 @@ QemuGuest::QemuGuest(GuestIdentity identity, std::string address,
   ticket_.instance = static_cast<std::uint64_t>(qmp_->peer_pid());
   ticket_.guest = identity_.id;
   ticket_.SetAddress(address_);
+  absl::StatusOr<std::unique_ptr<DirtyLog>> log =
+      DirtyLog::Open(qmp_->peer_pid(), presence_->process.get());
+  if (log.ok()) log_ = *std::move(log);
+  logged_ = log_ != nullptr;
+  log_remark_ = MessageOf(log.status());
 }
 
 QemuGuest::~QemuGuest() {
   static_cast<void>(Resume());
   presence_->open = false;
+}
+
+GuestCapabilities QemuGuest::capabilities() const {
+  GuestCapabilities capabilities;
+  capabilities.dirty_log = logged_;
+  capabilities.dirty_log_live = logged_ && writers_.direct_io.empty();
+  capabilities.dirty_log_remark = log_remark_;
+  return capabilities;
 }
 
 absl::StatusOr<QemuState> QemuGuest::QueryState() {
@@ -95,7 +116,13 @@ absl::StatusOr<std::shared_ptr<const GuestView>> QemuGuest::Refresh() {
   }
   absl::StatusOr<GuestLayout> layout = LayOut(ranges, ram_->blocks);
   SF_RETURN_IF_ERROR(layout.status());
-  for (SharedRam& block : ram_->mapped) SF_RETURN_IF_ERROR(block.PopulateResident());
+  const bool was_logged = logged_;
+  if (log_ != nullptr) SF_RETURN_IF_ERROR(RefreshLog(mtree, *layout));
+  PageBitmap arrived;
+  for (std::size_t i = 0; i < ram_->mapped.size(); ++i) {
+    SF_RETURN_IF_ERROR(ram_->mapped[i].PopulateResident(logged_ ? &arrived : nullptr));
+    if (logged_) log_->NoteArrived(i, arrived);
+  }
 
   const std::uint64_t boot = boot_base_ + resets;
   const auto vcpus = static_cast<std::uint32_t>(std::min<std::size_t>(cpus->size(), kVcpusMax + 1));
@@ -105,7 +132,8 @@ absl::StatusOr<std::shared_ptr<const GuestView>> QemuGuest::Refresh() {
   presence_->state = state.run_state;
   view_resets_ = resets;
   if (view_ != nullptr && view_->state == state.run_state && view_->boot == boot &&
-      view_->vcpus == vcpus && view_->ram == ram_ && view_->layout == *layout) {
+      view_->vcpus == vcpus && view_->ram == ram_ && view_->layout == *layout &&
+      was_logged == logged_) {
     return view_;
   }
   auto view = std::make_shared<View>();
@@ -120,6 +148,39 @@ absl::StatusOr<std::shared_ptr<const GuestView>> QemuGuest::Refresh() {
   view->layout = *std::move(layout);
   view_ = std::move(view);
   return view_;
+}
+
+absl::Status QemuGuest::RefreshLog(const std::string& mtree, const GuestLayout& layout) {
+  absl::StatusOr<nlohmann::json> nodes =
+      qmp_->Execute("query-named-block-nodes", {{"flat", true}}, kQueryTimeout);
+  SF_RETURN_IF_ERROR(nodes.status());
+  std::string devices = DevicesIn(mtree, *nodes);
+  if (devices != devices_) {
+    SF_ASSIGN_OR_RETURN(const std::string tree, qmp_->ExecuteHuman("info qtree", kQueryTimeout));
+    SF_ASSIGN_OR_RETURN(const std::string nets, qmp_->ExecuteHuman("info network", kQueryTimeout));
+    device_writers_ = MemoryWriters();
+    NoteDevices(tree, device_writers_);
+    NoteNetworks(nets, device_writers_);
+    devices_ = std::move(devices);
+  }
+  writers_ = device_writers_;
+  NoteBlockNodes(*nodes, writers_);
+  log_remark_.clear();
+  logged_ = writers_.foreign.empty();
+  if (!logged_) {
+    log_->TurnOff();
+    log_remark_ = fmt::format("{} writes guest memory past QEMU", writers_.foreign);
+    return absl::OkStatus();
+  }
+  if (!writers_.direct_io.empty()) {
+    log_remark_ =
+        fmt::format("no pre-copy: {} reads straight into guest memory", writers_.direct_io);
+  }
+  const absl::Status turned_on = log_->TurnOn(
+      ram_, layout, writers_.gives_back || HostSwaps() ? Residency::kMayVanish : Residency::kLasts);
+  logged_ = turned_on.ok();
+  if (!logged_) log_remark_ = MessageOf(turned_on);
+  return absl::OkStatus();
 }
 
 absl::Status QemuGuest::Pause() {
@@ -207,12 +268,15 @@ absl::Status QemuGuest::LeaveMigration() {
 }
 
 absl::StatusOr<DirtyAnswer> QemuGuest::FetchDirty(PageBitmap& dirty) {
-  static_cast<void>(dirty);
   SF_RETURN_IF_ERROR(qmp_->Drain());
   if (qmp_->events().resets != view_resets_) {
     return absl::AbortedError(fmt::format("guest {} was reset", identity_.name));
   }
-  return DirtyAnswer::kUnknown;
+  return logged_ ? log_->Fetch(dirty) : DirtyAnswer::kUnknown;
+}
+
+void QemuGuest::ForgetVanished(PageBitmap& resident) {
+  if (logged_) log_->ForgetVanished(resident);
 }
 
 absl::Status QemuGuest::FilterResident(PageBitmap& resident) {

@@ -10,10 +10,12 @@
 #include <vector>
 
 #include "guest/guest.h"
+#include "guest/qemu/dirty_log.h"
 #include "guest/qemu/guest_layout.h"
+#include "guest/qemu/memory_writers.h"
 #include "guest/qemu/qemu_options.h"
+#include "guest/qemu/qemu_ram.h"
 #include "guest/qemu/run_state.h"
-#include "guest/qemu/shared_ram.h"
 #include "guest/qemu/vcpu_reader.h"
 #include "guest/qmp/qmp_connection.h"
 
@@ -26,22 +28,6 @@ struct QemuPresence {
   UniqueFd process;              // pidfd of QEMU; constant
 };
 
-// The blocks of one guest's RAM that are mapped here. Immutable but for what is faulted in.
-struct QemuRam {
-  std::vector<RamBlock> all;      // readable or not, as MemoryBlocks said
-  std::vector<RamBlock> blocks;   // readable
-  std::vector<SharedRam> mapped;  // same order as `blocks`
-};
-
-// The blocks that `ranges` lie in, by name, and how long each must be.
-std::vector<RamBlock> MemoryBlocks(const std::vector<FlatRange>& ranges);
-
-// Maps every block of `ranges` that QEMU shares. FAILED_PRECONDITION or PERMISSION_DENIED when
-// the guest's RAM proper (what lies at address 0, and every memory backend) is not among them:
-// the message says what to change.
-absl::StatusOr<std::shared_ptr<QemuRam>> OpenQemuRam(QmpConnection& qmp,
-                                                     const std::vector<FlatRange>& ranges);
-
 class QemuGuest final : public Guest {
  public:
   QemuGuest(GuestIdentity identity, std::string address, std::unique_ptr<QmpConnection> qmp,
@@ -49,7 +35,7 @@ class QemuGuest final : public Guest {
   ~QemuGuest() override;
 
   const GuestIdentity& identity() const override { return identity_; }
-  GuestCapabilities capabilities() const override { return {}; }
+  GuestCapabilities capabilities() const override;
   absl::StatusOr<std::shared_ptr<const GuestView>> Refresh() override;
   ResumeTicket resume_ticket() const override { return ticket_; }
   int resume_fd() const override { return qmp_->fd(); }
@@ -57,6 +43,8 @@ class QemuGuest final : public Guest {
   bool pause_is_ours() const override { return hold_ != Hold::kForeign; }
   absl::Status Resume() override;
   absl::StatusOr<DirtyAnswer> FetchDirty(PageBitmap& dirty) override;
+  std::uint64_t EstimateDirty() override { return log_ != nullptr ? log_->Count() : 0; }
+  void ForgetVanished(PageBitmap& resident) override;
   absl::Status FilterResident(PageBitmap& resident) override;
   absl::Status FetchVcpus() override;
   absl::StatusOr<std::vector<VcpuState>> DecodeVcpus() override;
@@ -65,6 +53,10 @@ class QemuGuest final : public Guest {
   struct View;
 
   absl::StatusOr<QemuState> QueryState();
+
+  // Turns the dirty log on where there is one that sees all writes, else off; says why in
+  // log_remark_.
+  absl::Status RefreshLog(const std::string& mtree, const GuestLayout& layout);
   absl::Status Continue();
 
   // Resumes a guest that stands only because the migration for its device state ended after
@@ -87,6 +79,12 @@ class QemuGuest final : public Guest {
   VcpuReader vcpus_;
   std::uint64_t boot_base_ = 0;  // tells this QEMU process from others
   std::shared_ptr<QemuRam> ram_;
+  std::unique_ptr<DirtyLog> log_;  // null: this QEMU has none
+  bool logged_ = false;            // log_ is on, or will be at the first Refresh
+  std::string log_remark_;
+  MemoryWriters writers_;
+  MemoryWriters device_writers_;  // without the disks; while devices_ stays the same
+  std::string devices_;
   std::shared_ptr<const View> view_;
   std::uint64_t view_resets_ = 0;  // resets seen when view_ was made
 

@@ -1,3 +1,5 @@
+#include "guest/qemu/qemu_ram.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,7 +9,6 @@
 #include <utility>
 
 #include "base/status.h"
-#include "guest/qemu/qemu_guest.h"
 #include "nlohmann/json.hpp"
 
 namespace stillframe {

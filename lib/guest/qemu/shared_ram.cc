@@ -119,9 +119,11 @@ std::optional<HostMapping> FindMapping(std::string_view maps, std::uint64_t addr
   return std::nullopt;
 }
 
-SharedRam::SharedRam(UniqueFd file, std::uint64_t file_offset, Mapping mapping)
+SharedRam::SharedRam(UniqueFd file, std::uint64_t file_offset, std::uint64_t address,
+                     Mapping mapping)
     : file_(std::move(file)),
       file_offset_(file_offset),
+      address_(address),
       mapping_(std::move(mapping)),
       populated_(mapping_.size() / kPageBytes) {}
 
@@ -162,7 +164,7 @@ absl::StatusOr<SharedRam> SharedRam::Open(pid_t pid, std::uint64_t address, std:
   }
   SF_ASSIGN_OR_RETURN(Mapping mapping,
                       Mapping::Shared(fd->get(), offset, bytes, Access::kReadOnly));
-  return SharedRam(*std::move(fd), offset, std::move(mapping));
+  return SharedRam(*std::move(fd), offset, address, std::move(mapping));
 }
 
 absl::Status SharedRam::ClearHoles(GfnRange range, std::uint64_t offset,
@@ -179,7 +181,7 @@ absl::Status SharedRam::ClearHoles(GfnRange range, std::uint64_t offset,
   return absl::OkStatus();
 }
 
-absl::Status SharedRam::PopulateResident() {
+absl::Status SharedRam::PopulateResident(PageBitmap* arrived) {
   const GfnRange all{Gfn{0}, populated_.size()};
   PageBitmap fresh(all.pages);
   fresh.SetRange(all);
@@ -187,6 +189,7 @@ absl::Status SharedRam::PopulateResident() {
   for (std::size_t i = 0; i < fresh.words().size(); ++i) {
     fresh.words()[i] &= ~populated_.words()[i];
   }
+  if (arrived != nullptr) *arrived = fresh;
   absl::Status status;
   fresh.ForEachRun(all, [&](GfnRange run) {
     if (madvise(mapping_.data() + run.first.address(), run.bytes(), MADV_POPULATE_READ) == 0) {

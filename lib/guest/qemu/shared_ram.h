@@ -41,19 +41,23 @@ class SharedRam {
   const std::byte* data() const { return mapping_.data(); }
   std::uint64_t bytes() const { return mapping_.size(); }
 
+  // Where it lies in the other process.
+  std::uint64_t address() const { return address_; }
+
   // Clears the bits of the frames in `range`, which lie from byte `offset` on, that have no
   // memory behind them. Neither touches the pages nor allocates.
   absl::Status ClearHoles(GfnRange range, std::uint64_t offset, PageBitmap& resident) const;
 
   // Faults in the pages that have memory behind them and were not faulted in before, so that the
-  // pause window does not have to.
-  absl::Status PopulateResident();
+  // pause window does not have to. Null, or told which those are, by page of this block.
+  absl::Status PopulateResident(PageBitmap* arrived = nullptr);
 
  private:
-  SharedRam(UniqueFd file, std::uint64_t file_offset, Mapping mapping);
+  SharedRam(UniqueFd file, std::uint64_t file_offset, std::uint64_t address, Mapping mapping);
 
   UniqueFd file_;
   std::uint64_t file_offset_;
+  std::uint64_t address_;
   Mapping mapping_;
   PageBitmap populated_;  // by page of this block
 };

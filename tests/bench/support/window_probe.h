@@ -72,6 +72,7 @@ class WindowProbe final : public Guest {
     return resumed;
   }
 
+  void ForgetVanished(PageBitmap& resident) override { guest_->ForgetVanished(resident); }
   std::uint64_t EstimateDirty() override { return guest_->EstimateDirty(); }
   absl::StatusOr<std::vector<VcpuState>> DecodeVcpus() override { return guest_->DecodeVcpus(); }
 
