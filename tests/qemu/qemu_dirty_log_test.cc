@@ -297,6 +297,27 @@ TEST(QemuDirtyLogEdgeTest, DirectDiskWritesForbidPrecopyOnly) {
   EXPECT_TRUE(captured.capabilities().dirty_log_live);
 }
 
+// One userfaultfd at a time can have a page.
+TEST(QemuDirtyLogEdgeTest, BackgroundSnapshotsAreRefusedWhileTheLogIsOnAndPossibleAfterwards) {
+  START_QEMU(qemu, Still());
+  const auto ask = [&qemu = qemu] {
+    return qemu->observer()
+        .Execute("migrate-set-capabilities",
+                 {{"capabilities", {{{"capability", "background-snapshot"}, {"state", true}}}}},
+                 kQmpTimeout)
+        .status();
+  };
+  {
+    Captured captured(*qemu, 10);
+    ASSERT_NE(captured.Capture(), nullptr);
+    ASSERT_TRUE(captured.capabilities().dirty_log);
+    const absl::Status refused = ask();
+    EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  }
+  const absl::Status allowed = ask();
+  EXPECT_TRUE(allowed.ok()) << allowed;
+}
+
 TEST(QemuDirtyLogEdgeTest, WithoutTheShimGuestsAreComparedAndToldWhy) {
   QemuSetup setup = Still();
   setup.dirty_log = false;

@@ -59,6 +59,7 @@ class FakeMachine {
   std::uint64_t pauses = 0;
   std::uint64_t resumes = 0;
   bool has_log = true;
+  bool log_is_live = true;  // while the guest runs too
   bool log_interrupted = false;         // the next FetchDirty knows nothing
   std::vector<MemoryRegion> regions;    // empty: all of it is RAM
   std::function<void()> while_paused;   // runs when the registers are read
@@ -90,7 +91,9 @@ class FakeGuest final : public Guest {
 
   const GuestIdentity& identity() const override { return identity_; }
   GuestCapabilities capabilities() const override {
-    return {.dirty_log = machine_.has_log, .consistency = Consistency::kInstantaneous};
+    return {.dirty_log = machine_.has_log,
+            .dirty_log_live = machine_.log_is_live,
+            .consistency = Consistency::kInstantaneous};
   }
 
   absl::StatusOr<std::shared_ptr<const GuestView>> Refresh() override {

@@ -73,9 +73,9 @@ QemuGuest::QemuGuest(GuestIdentity identity, std::string address,
   ticket_.SetAddress(address_);
   absl::StatusOr<std::unique_ptr<DirtyLog>> log =
       DirtyLog::Open(qmp_->peer_pid(), presence_->process.get());
+  log_remark_ = MessageOf(log.status());
   if (log.ok()) log_ = *std::move(log);
   logged_ = log_ != nullptr;
-  log_remark_ = MessageOf(log.status());
 }
 
 QemuGuest::~QemuGuest() {

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -85,6 +86,12 @@ absl::StatusOr<UniqueFd> OpenFile(pid_t pid, const HostMapping& mapping) {
   return fd;
 }
 
+std::optional<PagemapScan> OwnPageTables() {
+  absl::StatusOr<PagemapScan> scan = PagemapScan::Open(getpid());
+  if (!scan.ok()) return std::nullopt;
+  return *std::move(scan);
+}
+
 // Calls `visit(first, end)` for the byte ranges of [from, to) that hold data; stops at an error.
 template <typename Visit>
 absl::Status ForEachData(int fd, std::uint64_t from, std::uint64_t to, Visit visit) {
@@ -125,6 +132,7 @@ SharedRam::SharedRam(UniqueFd file, std::uint64_t file_offset, std::uint64_t add
       file_offset_(file_offset),
       address_(address),
       mapping_(std::move(mapping)),
+      ours_(OwnPageTables()),
       populated_(mapping_.size() / kPageBytes) {}
 
 absl::StatusOr<SharedRam> SharedRam::Open(pid_t pid, std::uint64_t address, std::uint64_t bytes) {
@@ -167,17 +175,38 @@ absl::StatusOr<SharedRam> SharedRam::Open(pid_t pid, std::uint64_t address, std:
   return SharedRam(*std::move(fd), offset, address, std::move(mapping));
 }
 
+// Walking a file costs some 0.2 us for each page that it holds, our page tables a hundredth of
+// that; and what is in those has memory. So the file is asked about the rest only.
 absl::Status SharedRam::ClearHoles(GfnRange range, std::uint64_t offset,
                                    PageBitmap& resident) const {
-  const std::uint64_t first = file_offset_ + offset;
-  Gfn done = range.first;
-  SF_RETURN_IF_ERROR(ForEachData(
-      file_.get(), first, first + range.bytes(), [&](std::uint64_t from, std::uint64_t to) {
-        const Gfn data = range.first + ((from - first) >> kPageShift);
+  const std::uint64_t first = offset >> kPageShift;
+  if (!ours_.has_value()) return ClearHolesOf(first, first + range.pages, range.first, resident);
+  const std::uint64_t base = reinterpret_cast<std::uintptr_t>(mapping_.data());
+  absl::Status status;
+  SF_RETURN_IF_ERROR(
+      ours_->ForEach(PagemapScan::Find::kNotPresent, {base + offset, base + offset + range.bytes()},
+                     [&](HostRange run) {
+                       const std::uint64_t page = (run.first - base) >> kPageShift;
+                       const std::uint64_t end = (run.end - base) >> kPageShift;
+                       if (status.ok()) {
+                         status = ClearHolesOf(page, end, range.first + (page - first), resident);
+                       }
+                     }));
+  return status;
+}
+
+absl::Status SharedRam::ClearHolesOf(std::uint64_t first, std::uint64_t end, Gfn frame,
+                                     PageBitmap& resident) const {
+  const std::uint64_t from_byte = file_offset_ + (first << kPageShift);
+  const std::uint64_t to_byte = file_offset_ + (end << kPageShift);
+  Gfn done = frame;
+  SF_RETURN_IF_ERROR(
+      ForEachData(file_.get(), from_byte, to_byte, [&](std::uint64_t from, std::uint64_t to) {
+        const Gfn data = frame + ((from - from_byte) >> kPageShift);
         resident.ClearRange({done, data.value - done.value});
-        done = range.first + ((to - first + kPageBytes - 1) >> kPageShift);
+        done = frame + ((to - from_byte + kPageBytes - 1) >> kPageShift);
       }));
-  resident.ClearRange({done, range.end().value - done.value});
+  resident.ClearRange({done, (frame + (end - first)).value - done.value});
   return absl::OkStatus();
 }
 

@@ -14,6 +14,7 @@
 #include "base/mapping.h"
 #include "base/unique_fd.h"
 #include "guest/page_bitmap.h"
+#include "guest/qemu/pagemap_scan.h"
 
 namespace stillframe {
 
@@ -55,11 +56,16 @@ class SharedRam {
  private:
   SharedRam(UniqueFd file, std::uint64_t file_offset, std::uint64_t address, Mapping mapping);
 
+  // The same for the pages [first, end) of this block, which lie at `frame` on.
+  absl::Status ClearHolesOf(std::uint64_t first, std::uint64_t end, Gfn frame,
+                            PageBitmap& resident) const;
+
   UniqueFd file_;
   std::uint64_t file_offset_;
   std::uint64_t address_;
   Mapping mapping_;
-  PageBitmap populated_;  // by page of this block
+  mutable std::optional<PagemapScan> ours_;  // this process's page tables; none before Linux 6.7
+  PageBitmap populated_;                     // by page of this block
 };
 
 }  // namespace stillframe

@@ -45,6 +45,15 @@ TEST_F(PrecopyTest, APauseThatFitsTheBudgetNeedsNone) {
   EXPECT_EQ(metadata.pages_copied, 1u);
 }
 
+TEST_F(PrecopyTest, ALogThatTellsInPausesOnlyAllowsNone) {
+  bench_.machine.log_is_live = false;
+  WriteHundred(1000);
+  const SnapshotMetadata metadata = Capture();
+  EXPECT_EQ(metadata.precopy_rounds, 0u);
+  EXPECT_EQ(metadata.pages_copied, 100u);
+  EXPECT_EQ(metadata.method, CaptureMethod::kDirtyLog);
+}
+
 TEST_F(PrecopyTest, ALargeDirtySetIsCopiedWhileTheGuestRuns) {
   WriteHundred(1000);
   const SnapshotMetadata metadata = Capture();
