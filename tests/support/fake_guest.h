@@ -59,7 +59,7 @@ class FakeMachine {
   std::uint64_t pauses = 0;
   std::uint64_t resumes = 0;
   bool has_log = true;
-  bool log_is_live = true;  // while the guest runs too
+  bool log_is_live = true;              // while the guest runs too
   bool log_interrupted = false;         // the next FetchDirty knows nothing
   std::vector<MemoryRegion> regions;    // empty: all of it is RAM
   std::function<void()> while_paused;   // runs when the registers are read
