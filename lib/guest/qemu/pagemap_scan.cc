@@ -45,6 +45,8 @@ absl::StatusOr<std::span<const stillframe_page_region>> PagemapScan::Next(Find f
   } else {
     argument.flags = STILLFRAME_PM_SCAN_CHECK_WPASYNC;
     if (find == Find::kTakeWritten) argument.flags |= STILLFRAME_PM_SCAN_WP_MATCHING;
+    // Just this, as the answer too, is the only scan that also names written pages which the kernel
+    // has unmapped since (pagemap_scan_pmd_entry, fs/proc/task_mmu.c, 6.7).
     argument.category_mask = STILLFRAME_PAGE_IS_WRITTEN;
   }
   // Equal in all regions, so that neighbours are joined.

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -22,6 +23,9 @@ namespace stillframe {
 namespace {
 
 constexpr int kSwappedMax = 64;
+
+// The other process cannot map memory meanwhile. A multiple of every size of page.
+constexpr std::uint64_t kProtectBytesMax = std::uint64_t{1} << 30;
 constexpr char kLinkOfUserfault[] = "anon_inode:[userfaultfd]";
 constexpr std::uint64_t kInitialized = std::uint64_t{1} << 31;  // the kernel's own flag
 
@@ -74,7 +78,8 @@ absl::StatusOr<WriteProtection> WriteProtection::TakeFrom(pid_t pid, int pidfd) 
       if (error == EBADF || error == ESRCH) continue;  // closed since, or the process ended
       return Annotate(
           ErrnoStatus(error, fmt::format("duplicate descriptor {} of process {}", number, pid)),
-          "run stillframed as root or with CAP_SYS_PTRACE");
+          "run stillframed as root or with CAP_SYS_PTRACE, and with kernel.yama.ptrace_scope below "
+          "3");
     }
     if (!IsUserfault(fmt::format("/proc/self/fd/{}", taken.get())) ||
         !IsShimsUserfault(ReadSmallFile(fmt::format("/proc/self/fdinfo/{}", taken.get())))) {
@@ -91,7 +96,34 @@ absl::StatusOr<WriteProtection> WriteProtection::TakeFrom(pid_t pid, int pidfd) 
       "QEMU runs without libstillframe-qemu.so, or the kernel is older than 6.7");
 }
 
+absl::StatusOr<WriteProtection> WriteProtection::OfThisProcess() {
+  UniqueFd userfault(static_cast<int>(
+      syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | STILLFRAME_UFFD_USER_MODE_ONLY)));
+  stillframe_uffdio_api api{STILLFRAME_UFFD_API, STILLFRAME_UFFD_FEATURES, 0};
+  if (!userfault.valid() || ioctl(userfault.get(), STILLFRAME_UFFDIO_API, &api) != 0) {
+    return ErrnoStatus(errno, "open a userfaultfd");
+  }
+  return WriteProtection(std::move(userfault));
+}
+
 absl::Status WriteProtection::Protect(HostRange range) {
+  SF_RETURN_IF_ERROR(Register(range));
+  for (std::uint64_t at = range.first; at < range.end;) {
+    const std::uint64_t bytes = std::min(range.end - at, kProtectBytesMax);
+    stillframe_uffdio_writeprotect argument{{at, bytes}, STILLFRAME_UFFD_WRITEPROTECT_MODE_WP};
+    if (ioctl(userfault_.get(), STILLFRAME_UFFDIO_WRITEPROTECT, &argument) != 0) {
+      return ErrnoStatus(errno, fmt::format("write-protect {} bytes at {:#x}", bytes, at));
+    }
+    at += bytes;
+  }
+  return absl::OkStatus();
+}
+
+// The kernel maps neighbours of a page that is read (fault-around), but not in memory that a
+// userfaultfd can protect (uffd_disable_fault_around, include/linux/userfaultfd_k.h).
+absl::Status WriteProtection::MapSingly(HostRange range) { return Register(range); }
+
+absl::Status WriteProtection::Register(HostRange range) {
   stillframe_uffdio_register argument{};
   argument.range = {range.first, range.end - range.first};
   argument.mode = STILLFRAME_UFFD_MODE_WP;
@@ -102,7 +134,7 @@ absl::Status WriteProtection::Protect(HostRange range) {
         "QEMU itself uses userfaultfd on the guest's memory (a background snapshot or postcopy)");
   }
   return ErrnoStatus(error,
-                     fmt::format("write-protect {:#x} to {:#x} of QEMU", range.first, range.end));
+                     fmt::format("register memory at {:#x} to {:#x}", range.first, range.end));
 }
 
 void WriteProtection::Release(HostRange range) {

@@ -24,14 +24,26 @@ class WriteProtection {
   // duplicate is, and for the features that keep faults from ever waiting for us.
   static absl::StatusOr<WriteProtection> TakeFrom(pid_t pid, int pidfd);
 
+  // A userfaultfd of this process.
+  static absl::StatusOr<WriteProtection> OfThisProcess();
+
+  // Begins to record writes: none so far. All of it has page tables from then on, touched or not,
+  // and transparent huge pages are mapped page by page: PAGEMAP_SCAN passes over what has no page
+  // table (pagemap_scan_pte_hole, fs/proc/task_mmu.c, 6.7), and so forgets what was written to a
+  // huge page that was split since.
   // FAILED_PRECONDITION: another userfaultfd of that process has this memory.
   absl::Status Protect(HostRange range);
+
+  // Records nothing, but from now on an access maps the page accessed and none of its neighbours.
+  absl::Status MapSingly(HostRange range);
 
   // Also when the range is not protected, or the process is gone.
   void Release(HostRange range);
 
  private:
   explicit WriteProtection(UniqueFd userfault) : userfault_(std::move(userfault)) {}
+
+  absl::Status Register(HostRange range);
 
   UniqueFd userfault_;
 };

@@ -114,6 +114,17 @@ TEST_F(PagemapScanTest, SystemCallsThatWriteAreSeen) {
   EXPECT_EQ(Scan(Find::kTakeWritten), Pages{7});
 }
 
+// As where the kernel collapses pages to a huge one, or takes them from a file on a disk.
+TEST_F(PagemapScanTest, WrittenPagesThatTheKernelUnmappedAreNamed) {
+  Protect();
+  ASSERT_TRUE(ram_.Populate(Access::kReadWrite).ok());
+  Scan(Find::kTakeWritten);
+  Write(3);
+  ASSERT_EQ(madvise(ram_.data() + 2 * kPageBytes, 3 * kPageBytes, MADV_DONTNEED), 0);
+  EXPECT_EQ(Scan(Find::kWritten), Pages{3});
+  EXPECT_EQ(Scan(Find::kTakeWritten), Pages{3});
+}
+
 TEST_F(PagemapScanTest, MemoryThatIsNotProtectedIsAnErrorNotAnEmptySet) {
   Write(1);
   const HostRange all{base(), base() + ram_.size()};

@@ -1,10 +1,14 @@
 #include "guest/qemu/write_protection.h"
 
 #include <dlfcn.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/mapping.h"
 #include "base/memfd.h"
@@ -12,6 +16,7 @@
 #include "base/units.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "guest/qemu/pagemap_scan.h"
 #include "support/own_userfault.h"
 
 namespace stillframe {
@@ -59,6 +64,52 @@ TEST(WriteProtectionTest, MemoryOfAnotherUserfaultIsRefused) {
   ASSERT_TRUE(protection.ok()) << protection.status();
   const absl::Status status = protection->Protect({first, first + 4 * kPageBytes});
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+}
+
+TEST(WriteProtectionTest, WritesToAHugePageOutliveItsSplit) {
+  auto protection = WriteProtection::OfThisProcess();
+  auto scan = PagemapScan::Open(getpid());
+  if (!protection.ok() || !scan.ok()) GTEST_SKIP() << "this kernel is older than 6.7";
+  constexpr std::uint64_t kHuge = std::uint64_t{2} << 20;
+  constexpr int kCollapse = 25;  // MADV_COLLAPSE, Linux 6.1
+  const auto memfd = CreateMemfd("ram", kHuge);
+  const auto room = Mapping::Shared(memfd->get(), 0, 2 * kHuge, Access::kReadWrite);
+  ASSERT_TRUE(room.ok());
+  const auto base = reinterpret_cast<std::uintptr_t>(room->data());
+  const std::uint64_t huge = (base + kHuge - 1) / kHuge * kHuge;
+  std::byte* const ram = room->data() + (huge - base);
+  ASSERT_EQ(mmap(ram, kHuge, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, memfd->get(), 0), ram);
+  std::memset(ram, 1, kHuge);
+  if (madvise(ram, kHuge, kCollapse) != 0) {
+    GTEST_SKIP() << "this kernel makes no huge pages of shared memory";
+  }
+  ASSERT_TRUE(protection->Protect({huge, huge + kHuge}).ok());
+  std::uint64_t written = 0;
+  const auto count = [&](HostRange run) { written += (run.end - run.first) / kPageBytes; };
+  ASSERT_TRUE(scan->ForEach(PagemapScan::Find::kTakeWritten, {huge, huge + kHuge}, count).ok());
+  EXPECT_EQ(written, 0u);
+  ram[5 * kPageBytes] = std::byte{2};
+  ASSERT_EQ(madvise(ram, kPageBytes, MADV_REMOVE), 0);
+  ASSERT_TRUE(scan->ForEach(PagemapScan::Find::kTakeWritten, {huge, huge + kHuge}, count).ok());
+  EXPECT_GE(written, 1u);
+}
+
+TEST(WriteProtectionTest, MemoryThatWasNeverTouchedIsProtectedToo) {
+  auto protection = WriteProtection::OfThisProcess();
+  auto scan = PagemapScan::Open(getpid());
+  if (!protection.ok() || !scan.ok()) GTEST_SKIP() << "this kernel is older than 6.7";
+  const auto memfd = CreateMemfd("ram", 4 * kPageBytes);
+  const auto ram = Mapping::Shared(memfd->get(), 0, 4 * kPageBytes, Access::kReadWrite);
+  ASSERT_TRUE(ram.ok());
+  const auto base = reinterpret_cast<std::uintptr_t>(ram->data());
+  const HostRange all{base, base + 4 * kPageBytes};
+  ASSERT_TRUE(protection->Protect(all).ok());
+  static_cast<void>(*const_cast<const volatile std::byte*>(ram->data()));
+  ram->data()[2 * kPageBytes] = std::byte{1};
+  std::vector<std::uint64_t> written;
+  const auto note = [&](HostRange run) { written.push_back((run.first - base) / kPageBytes); };
+  ASSERT_TRUE(scan->ForEach(PagemapScan::Find::kTakeWritten, all, note).ok());
+  EXPECT_THAT(written, testing::ElementsAre(2));
 }
 
 // This program is not called qemu.

@@ -22,12 +22,19 @@ struct stillframe_uffdio_register {
   uint64_t ioctls;
 };
 
+struct stillframe_uffdio_writeprotect {
+  struct stillframe_uffdio_range range;
+  uint64_t mode;
+};
+
 #define STILLFRAME_UFFD_USER_MODE_ONLY 1
 #define STILLFRAME_UFFD_API 0xaaULL
 #define STILLFRAME_UFFDIO_API _IOWR(0xaa, 0x3f, struct stillframe_uffdio_api)
 #define STILLFRAME_UFFDIO_REGISTER _IOWR(0xaa, 0x00, struct stillframe_uffdio_register)
 #define STILLFRAME_UFFDIO_UNREGISTER _IOR(0xaa, 0x01, struct stillframe_uffdio_range)
+#define STILLFRAME_UFFDIO_WRITEPROTECT _IOWR(0xaa, 0x06, struct stillframe_uffdio_writeprotect)
 #define STILLFRAME_UFFD_MODE_WP 2ULL
+#define STILLFRAME_UFFD_WRITEPROTECT_MODE_WP 1ULL
 
 /* WP_HUGETLBFS_SHMEM, WP_UNPOPULATED, WP_ASYNC. */
 #define STILLFRAME_UFFD_FEATURES (1ULL << 12 | 1ULL << 13 | 1ULL << 15)
