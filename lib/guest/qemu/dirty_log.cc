@@ -54,10 +54,11 @@ absl::Status DirtyLog::TurnOn(const std::shared_ptr<QemuRam>& ram, const GuestLa
   for (PageBitmap* set : {&fetched_, &arrived_, &absent_, &expected_}) *set = PageBitmap(pages);
   for (const BlockExtent& extent : extents_) expected_.SetRange(extent.range);
   absl::Status status;
+  if (residency_ == Residency::kMayVanish) status = MapOursSingly();
   for (const SharedRam& block : ram_->mapped) {
     if (status.ok()) status = protection_.Protect(PagesOf(block.address(), block.bytes()));
   }
-  // The first scan protects all pages, which takes far longer than the later ones.
+  // Fails where there is memory whose writes are not recorded.
   if (status.ok()) status = Collect(PagemapScan::Find::kTakeWritten, fetched_);
   if (!status.ok()) TurnOff();
   return status;
@@ -86,8 +87,21 @@ absl::Status DirtyLog::Collect(PagemapScan::Find find, PageBitmap& into) {
   return absl::OkStatus();
 }
 
+// A page that was discarded and then read by QEMU must not come back here with a neighbour, or
+// FindVanished would never see that it had gone.
+absl::Status DirtyLog::MapOursSingly() {
+  if (!our_faults_.has_value()) {
+    SF_ASSIGN_OR_RETURN(our_faults_, WriteProtection::OfThisProcess());
+  }
+  for (const SharedRam& block : ram_->mapped) {
+    SF_RETURN_IF_ERROR(our_faults_->MapSingly(PagesOf(AddressOf(block.data()), block.bytes())));
+  }
+  return absl::OkStatus();
+}
+
 // Discarding a page takes it out of every mapping of its file, and out of QEMU's without a trace in
-// the log where it was write-protected. Our own mapping holds every page that was ever copied.
+// the log where it was write-protected. Our own mapping holds every page that was ever copied, and
+// only what is dirty is touched in it.
 absl::Status DirtyLog::FindVanished() {
   absent_.ClearAll();
   for (std::size_t i = 0; i < ram_->mapped.size(); ++i) {
@@ -105,6 +119,12 @@ void DirtyLog::NoteArrived(std::size_t block, const PageBitmap& pages) {
   pages.ForEachRun({Gfn{0}, pages.size()}, [&](GfnRange run) {
     SetFrames(block, run.first.address(), run.bytes(), arrived_);
   });
+}
+
+void DirtyLog::NoteResident(const PageBitmap& frames) {
+  if (on() && residency_ == Residency::kMayVanish && frames.size() == expected_.size()) {
+    expected_.Or(frames);
+  }
 }
 
 DirtyAnswer DirtyLog::Fetch(PageBitmap& dirty) {

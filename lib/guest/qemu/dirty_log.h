@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -51,6 +52,10 @@ class DirtyLog {
   // host have swapped them out since they were written, Linux 6.7 does not report them.
   void NoteArrived(std::size_t block, const PageBitmap& pages);
 
+  // These frames, out of those that were dirty or asked about, have memory though it may not be
+  // mapped here (swapped out): should it vanish later, they are dirty again. [window]
+  void NoteResident(const PageBitmap& frames);
+
   // The contract of Guest::FetchDirty. kUnknown after an error until it is turned on anew.
   // [window]
   DirtyAnswer Fetch(PageBitmap& dirty);
@@ -65,6 +70,7 @@ class DirtyLog {
   DirtyLog(WriteProtection protection, PagemapScan theirs, PagemapScan ours);
 
   absl::Status Collect(PagemapScan::Find find, PageBitmap& into);
+  absl::Status MapOursSingly();
   absl::Status FindVanished();
   void SetFrames(std::size_t block, std::uint64_t offset, std::uint64_t bytes,
                  PageBitmap& into) const;
@@ -72,6 +78,7 @@ class DirtyLog {
   WriteProtection protection_;
   PagemapScan theirs_;  // QEMU's page tables
   PagemapScan ours_;
+  std::optional<WriteProtection> our_faults_;  // with Residency::kMayVanish
 
   std::shared_ptr<QemuRam> ram_;      // null: off
   std::vector<BlockExtent> extents_;  // which frames lie where in it

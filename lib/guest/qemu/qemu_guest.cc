@@ -118,10 +118,11 @@ absl::StatusOr<std::shared_ptr<const GuestView>> QemuGuest::Refresh() {
   SF_RETURN_IF_ERROR(layout.status());
   const bool was_logged = logged_;
   if (log_ != nullptr) SF_RETURN_IF_ERROR(RefreshLog(mtree, *layout));
-  PageBitmap arrived;
   for (std::size_t i = 0; i < ram_->mapped.size(); ++i) {
-    SF_RETURN_IF_ERROR(ram_->mapped[i].PopulateResident(logged_ ? &arrived : nullptr));
+    PageBitmap arrived;
+    const absl::Status populated = ram_->mapped[i].PopulateResident(logged_ ? &arrived : nullptr);
     if (logged_) log_->NoteArrived(i, arrived);
+    SF_RETURN_IF_ERROR(populated);
   }
 
   const std::uint64_t boot = boot_base_ + resets;
@@ -285,6 +286,7 @@ absl::Status QemuGuest::FilterResident(PageBitmap& resident) {
     SF_RETURN_IF_ERROR(
         ram_->mapped[extent.block].ClearHoles(extent.range, extent.offset, resident));
   }
+  if (logged_) log_->NoteResident(resident);
   return absl::OkStatus();
 }
 

@@ -86,6 +86,17 @@ absl::StatusOr<UniqueFd> OpenFile(pid_t pid, const HostMapping& mapping) {
   return fd;
 }
 
+// Maps the same privately over `mapping`. It is never written to, so it shows the same; but a
+// shared one could not be registered with a userfaultfd without the right to write to the file.
+// Without MAP_NORESERVE hugetlbfs would set huge pages aside.
+absl::Status MakePrivate(int fd, std::uint64_t offset, const Mapping& mapping) {
+  if (mmap(mapping.data(), mapping.size(), PROT_READ, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd,
+           static_cast<off_t>(offset)) == MAP_FAILED) {
+    return ErrnoStatus(errno, "map guest memory privately");
+  }
+  return absl::OkStatus();
+}
+
 std::optional<PagemapScan> OwnPageTables() {
   absl::StatusOr<PagemapScan> scan = PagemapScan::Open(getpid());
   if (!scan.ok()) return std::nullopt;
@@ -172,6 +183,7 @@ absl::StatusOr<SharedRam> SharedRam::Open(pid_t pid, std::uint64_t address, std:
   }
   SF_ASSIGN_OR_RETURN(Mapping mapping,
                       Mapping::Shared(fd->get(), offset, bytes, Access::kReadOnly));
+  SF_RETURN_IF_ERROR(MakePrivate(fd->get(), offset, mapping));
   return SharedRam(*std::move(fd), offset, address, std::move(mapping));
 }
 

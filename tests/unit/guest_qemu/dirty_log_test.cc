@@ -58,6 +58,9 @@ class DirtyLogTest : public testing::Test {
   }
 
   void Write(std::uint64_t page) { ram_.data()[page * kPageBytes] ^= std::byte{0xff}; }
+  static std::byte Read(const std::byte* ram, std::uint64_t page) {
+    return *const_cast<const volatile std::byte*>(ram + page * kPageBytes);
+  }
   void Discard(std::uint64_t page) {
     ASSERT_EQ(madvise(ram_.data() + page * kPageBytes, kPageBytes, MADV_REMOVE), 0);
   }
@@ -165,6 +168,38 @@ TEST_F(DirtyLogTest, MemoryGivenBackIsDirtyAndForgottenToBeResident) {
   EXPECT_EQ(Fetch(), DirtyAnswer::kLogged);
   EXPECT_EQ(dirty_.Count(), 0u) << "told once";
   Write(6);
+  EXPECT_EQ(Fetch(), DirtyAnswer::kLogged);
+  EXPECT_TRUE(dirty_.Test(Gfn{6}));
+}
+
+TEST_F(DirtyLogTest, MemoryGivenBackAndReadByQemuIsDirtyThoughItsNeighbourIsTouchedHere) {
+  TurnOn(Residency::kMayVanish);
+  Fetch();
+  EXPECT_EQ(Fetch(), DirtyAnswer::kLogged);
+  Discard(6);
+  Discard(7);
+  EXPECT_EQ(Read(ram_.data(), 6), std::byte{0});
+  Write(7);
+  EXPECT_EQ(Read(blocks_->mapped[0].data(), 7), std::byte{0xff});
+  EXPECT_EQ(Fetch(), DirtyAnswer::kLogged);
+  EXPECT_TRUE(dirty_.Test(Gfn{6}));
+  EXPECT_TRUE(dirty_.Test(Gfn{7}));
+  EXPECT_EQ(dirty_.Count(), 2u);
+}
+
+TEST_F(DirtyLogTest, WhatWasCopiedWhileItWasSwappedOutIsDirtyWhenItVanishes) {
+  TurnOn(Residency::kMayVanish);
+  Fetch();
+  EXPECT_EQ(Fetch(), DirtyAnswer::kLogged);
+  // As swapping does: our page tables lose the page, the file keeps it.
+  auto* ours = const_cast<std::byte*>(blocks_->mapped[0].data());
+  ASSERT_EQ(madvise(ours + 6 * kPageBytes, kPageBytes, MADV_DONTNEED), 0);
+  EXPECT_EQ(Fetch(), DirtyAnswer::kLogged);
+  EXPECT_TRUE(dirty_.Test(Gfn{6}));
+  PageBitmap resident(layout_.map.page_count());
+  resident.Set(Gfn{6});
+  log_->NoteResident(resident);
+  Discard(6);
   EXPECT_EQ(Fetch(), DirtyAnswer::kLogged);
   EXPECT_TRUE(dirty_.Test(Gfn{6}));
 }
