@@ -14,14 +14,19 @@ constexpr std::size_t kNameBytesMax = 64;
 // Models whose names begin so. pvrdma's RDMA adapter and vhost-scsi's targets are the host's.
 constexpr std::array<std::string_view, 7> kForeignDevices = {
     "vhost-user", "vhost-vdpa", "vfio-", "x-vfio-user", "x-pci-proxy", "pvrdma", "vdpa"};
-constexpr std::array<std::string_view, 3> kDirectDevices = {"vhost-scsi", "scsi-generic",
-                                                            "scsi-block"};
-constexpr std::array<std::string_view, 2> kBalloons = {"virtio-balloon", "virtio-mem"};
+constexpr std::array<std::string_view, 1> kDirectDevices = {"vhost-scsi"};
+constexpr std::array<std::string_view, 3> kBalloons = {"virtio-balloon", "virtio-mem",
+                                                       "hv-balloon"};
 constexpr std::array<std::string_view, 2> kForeignNetworks = {"vhost-user", "vhost-vdpa"};
+constexpr std::array<std::string_view, 1> kForeignObjects = {"child<cryptodev-vhost-user"};
 
 // Drivers that program a disk's controller themselves, or share guest memory with another process.
 constexpr std::array<std::string_view, 4> kForeignDrivers = {"nvme", "io_uring", "virtio-blk-v",
                                                              "nvme-io_uring"};
+
+// Devices of the host: SCSI commands that a guest passes through to one (scsi-block) are direct
+// whatever its cache is.
+constexpr std::array<std::string_view, 1> kDirectDrivers = {"host_"};
 
 template <std::size_t kCount>
 bool BeginsLikeOneOf(std::string_view name,
@@ -85,6 +90,14 @@ void NoteNetworks(std::string_view networks, MemoryWriters& writers) {
   });
 }
 
+void NoteObjects(const nlohmann::json& objects, MemoryWriters& writers) {
+  if (!objects.is_array()) return;
+  for (const nlohmann::json& object : objects) {
+    const std::string type = TextOf(object, "type");
+    if (BeginsLikeOneOf(std::string_view(type), kForeignObjects)) Name(type, writers.foreign);
+  }
+}
+
 void NoteBlockNodes(const nlohmann::json& nodes, MemoryWriters& writers) {
   if (!nodes.is_array()) {
     Name("an unknown disk", writers.direct_io);
@@ -93,6 +106,7 @@ void NoteBlockNodes(const nlohmann::json& nodes, MemoryWriters& writers) {
   for (const nlohmann::json& node : nodes) {
     const std::string driver = TextOf(node, "drv");
     if (BeginsLikeOneOf(std::string_view(driver), kForeignDrivers)) Name(driver, writers.foreign);
+    if (BeginsLikeOneOf(std::string_view(driver), kDirectDrivers)) Name(driver, writers.direct_io);
     if (!IsBuffered(node)) Name("a disk with cache.direct", writers.direct_io);
   }
 }

@@ -25,14 +25,15 @@ struct MemoryWriters {
   bool gives_back = false;
 };
 
-// Each adds what its text shows: `info qtree`, `info network`, the reply to
-// query-named-block-nodes.
+// Each adds what its text shows: `info qtree`, `info network`, the replies to qom-list of /objects
+// and query-named-block-nodes.
 void NoteDevices(std::string_view qtree, MemoryWriters& writers);
 void NoteNetworks(std::string_view networks, MemoryWriters& writers);
+void NoteObjects(const nlohmann::json& objects, MemoryWriters& writers);
 void NoteBlockNodes(const nlohmann::json& nodes, MemoryWriters& writers);
 
-// Another text when devices or disks were plugged in or out: the address spaces that `info mtree
-// -f` names (every PCI device has one) and the names of block nodes.
+// Another text when devices or disks were plugged in, and mostly when out: the address spaces that
+// `info mtree -f` names (every PCI device has one) and the names of block nodes.
 std::string DevicesIn(std::string_view mtree, const nlohmann::json& nodes);
 
 }  // namespace stillframe

@@ -99,6 +99,7 @@ absl::StatusOr<QemuState> QemuGuest::QueryState() {
 absl::StatusOr<std::shared_ptr<const GuestView>> QemuGuest::Refresh() {
   SF_RETURN_IF_ERROR(qmp_->Drain());
   const std::uint64_t resets = qmp_->events().resets;
+  const std::uint64_t unplugs = qmp_->events().unplugs;
   SF_ASSIGN_OR_RETURN(const QemuState state, QueryState());
   if (state.motion == QemuMotion::kInTransfer) {
     return absl::UnavailableError(
@@ -111,13 +112,15 @@ absl::StatusOr<std::shared_ptr<const GuestView>> QemuGuest::Refresh() {
   absl::StatusOr<nlohmann::json> cpus = qmp_->Execute("query-cpus-fast", nullptr, kQueryTimeout);
   SF_RETURN_IF_ERROR(cpus.status());
 
-  if (ram_ == nullptr || ram_->all != MemoryBlocks(ranges)) {
+  // A DIMM may have gone, and another one of its name come.
+  if (ram_ == nullptr || ram_->all != MemoryBlocks(ranges) || ram_unplugs_ != unplugs) {
     SF_ASSIGN_OR_RETURN(ram_, OpenQemuRam(*qmp_, ranges));
+    ram_unplugs_ = unplugs;
   }
   absl::StatusOr<GuestLayout> layout = LayOut(ranges, ram_->blocks);
   SF_RETURN_IF_ERROR(layout.status());
   const bool was_logged = logged_;
-  if (log_ != nullptr) SF_RETURN_IF_ERROR(RefreshLog(mtree, *layout));
+  if (log_ != nullptr) SF_RETURN_IF_ERROR(RefreshLog(mtree, *layout, unplugs));
   for (std::size_t i = 0; i < ram_->mapped.size(); ++i) {
     PageBitmap arrived;
     const absl::Status populated = ram_->mapped[i].PopulateResident(logged_ ? &arrived : nullptr);
@@ -151,18 +154,25 @@ absl::StatusOr<std::shared_ptr<const GuestView>> QemuGuest::Refresh() {
   return view_;
 }
 
-absl::Status QemuGuest::RefreshLog(const std::string& mtree, const GuestLayout& layout) {
+absl::Status QemuGuest::RefreshLog(const std::string& mtree, const GuestLayout& layout,
+                                   std::uint64_t unplugs) {
   absl::StatusOr<nlohmann::json> nodes =
       qmp_->Execute("query-named-block-nodes", {{"flat", true}}, kQueryTimeout);
   SF_RETURN_IF_ERROR(nodes.status());
   std::string devices = DevicesIn(mtree, *nodes);
-  if (devices != devices_) {
+  // Read anew when something came, which shows in `devices`, or went, perhaps for its like.
+  if (devices != devices_ || device_unplugs_ != unplugs) {
     SF_ASSIGN_OR_RETURN(const std::string tree, qmp_->ExecuteHuman("info qtree", kQueryTimeout));
     SF_ASSIGN_OR_RETURN(const std::string nets, qmp_->ExecuteHuman("info network", kQueryTimeout));
+    absl::StatusOr<nlohmann::json> objects =
+        qmp_->Execute("qom-list", {{"path", "/objects"}}, kQueryTimeout);
+    SF_RETURN_IF_ERROR(objects.status());
     device_writers_ = MemoryWriters();
     NoteDevices(tree, device_writers_);
     NoteNetworks(nets, device_writers_);
+    NoteObjects(*objects, device_writers_);
     devices_ = std::move(devices);
+    device_unplugs_ = unplugs;
   }
   writers_ = device_writers_;
   NoteBlockNodes(*nodes, writers_);

@@ -56,7 +56,8 @@ class QemuGuest final : public Guest {
 
   // Turns the dirty log on where there is one that sees all writes, else off; says why in
   // log_remark_.
-  absl::Status RefreshLog(const std::string& mtree, const GuestLayout& layout);
+  absl::Status RefreshLog(const std::string& mtree, const GuestLayout& layout,
+                          std::uint64_t unplugs);
   absl::Status Continue();
 
   // Resumes a guest that stands only because the migration for its device state ended after
@@ -79,12 +80,14 @@ class QemuGuest final : public Guest {
   VcpuReader vcpus_;
   std::uint64_t boot_base_ = 0;  // tells this QEMU process from others
   std::shared_ptr<QemuRam> ram_;
+  std::uint64_t ram_unplugs_ = 0;  // unplugs seen before ram_ was opened
   std::unique_ptr<DirtyLog> log_;  // null: this QEMU has none
   bool logged_ = false;            // log_ is on, or will be at the first Refresh
   std::string log_remark_;
   MemoryWriters writers_;
   MemoryWriters device_writers_;  // without the disks; while devices_ stays the same
   std::string devices_;
+  std::uint64_t device_unplugs_ = 0;
   std::shared_ptr<const View> view_;
   std::uint64_t view_resets_ = 0;  // resets seen when view_ was made
 

@@ -300,6 +300,8 @@ void QmpConnection::Note(const QmpFrame& frame) {
     events_.last_resume_us = frame.event_us;
   } else if (frame.event == "RESET") {
     ++events_.resets;
+  } else if (frame.event == "DEVICE_DELETED") {
+    ++events_.unplugs;
   } else if (frame.event == "MIGRATION") {
     const std::string_view status = Unquote(FindMember(frame.body, "status"));
     events_.migration = status == "completed" ? QmpEvents::Migration::kCompleted

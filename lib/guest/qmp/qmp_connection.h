@@ -29,6 +29,7 @@ struct QmpEvents {
   std::uint64_t stops = 0;
   std::uint64_t resumes = 0;  // RESUME and WAKEUP: vCPUs may have run from here on
   std::uint64_t resets = 0;
+  std::uint64_t unplugs = 0;       // DEVICE_DELETED: a device or a DIMM has gone
   std::uint64_t last_stop_us = 0;  // by QEMU's wall clock
   std::uint64_t last_resume_us = 0;
   Migration migration = Migration::kNone;

@@ -1,5 +1,6 @@
 #include "guest/qemu/memory_writers.h"
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 
@@ -35,9 +36,9 @@ TEST(MemoryWritersTest, DevicesOutsideQemuAreNamed) {
   EXPECT_EQ(OfDevices("  dev: vfio-pci, id \"\"\n").foreign, "vfio-pci");
   EXPECT_EQ(OfDevices("  dev: vhost-vdpa-device-pci, id \"\"\n").foreign, "vhost-vdpa-device-pci");
   EXPECT_EQ(OfDevices("  dev: vhost-scsi-pci, id \"\"\n").direct_io, "vhost-scsi-pci");
-  EXPECT_EQ(OfDevices("  dev: scsi-generic, id \"\"\n").direct_io, "scsi-generic");
   EXPECT_TRUE(OfDevices("  dev: virtio-balloon-pci, id \"\"\n").gives_back);
   EXPECT_TRUE(OfDevices("  dev: virtio-mem-pci, id \"\"\n").gives_back);
+  EXPECT_TRUE(OfDevices("  dev: hv-balloon, id \"\"\n").gives_back);
   EXPECT_LE(OfDevices("dev: vfio-" + std::string(5000, 'x')).foreign.size(), 64u);
 }
 
@@ -58,6 +59,20 @@ TEST(MemoryWritersTest, DisksWithoutTheHostsCacheAreDirect) {
   EXPECT_NE(OfNodes(json::array({buffered, direct})).direct_io, "");
   EXPECT_EQ(OfNodes({{{"drv", "nvme"}, {"cache", {{"direct", true}}}}}).foreign, "nvme");
   EXPECT_EQ(OfNodes(json::array({direct})).foreign, "");
+}
+
+TEST(MemoryWritersTest, DevicesOfTheHostAreDirectWhateverTheirCache) {
+  const json cached = {{"drv", "host_device"}, {"cache", {{"direct", false}}}};
+  EXPECT_EQ(OfNodes(json::array({cached})).direct_io, "host_device");
+}
+
+TEST(MemoryWritersTest, BackendsInOtherProcessesAreNamed) {
+  MemoryWriters writers;
+  NoteObjects(json::parse(R"([{"name": "ram", "type": "child<memory-backend-memfd>"}, 7, {}])"),
+              writers);
+  EXPECT_EQ(writers.foreign, "");
+  NoteObjects(json::parse(R"([{"name": "c", "type": "child<cryptodev-vhost-user>"}])"), writers);
+  EXPECT_THAT(writers.foreign, testing::HasSubstr("cryptodev-vhost-user"));
 }
 
 TEST(MemoryWritersTest, WhatMakesNoSenseCountsAsDirect) {

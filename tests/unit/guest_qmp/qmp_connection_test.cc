@@ -106,6 +106,8 @@ TEST(QmpConnectionTest, SkipsEventsAndRepliesToOthers) {
       kGreeting,
       Answering("{\"return\": {\"whose\": \"guardian\"}, \"id\": \"sf-guardian-c0\"}\r\n"
                 "{\"timestamp\": {\"seconds\": 5, \"microseconds\": 6}, \"event\": \"RESUME\"}\r\n"
+                "{\"timestamp\": {\"seconds\": 5, \"microseconds\": 7}, \"event\": "
+                "\"DEVICE_DELETED\", \"data\": {\"path\": \"/machine/peripheral/dimm0\"}}\r\n"
                 "{\"return\": {\"whose\": \"ours\"}, \"id\": \"%\"}\r\n"));
   const auto qmp = Connected(monitor);
   const auto reply = qmp->Call("cont", "", milliseconds(5000));
@@ -113,6 +115,7 @@ TEST(QmpConnectionTest, SkipsEventsAndRepliesToOthers) {
   EXPECT_EQ(Unquote(FindMember(reply->body, "whose")), "ours");
   EXPECT_EQ(qmp->events().resumes, 1u);
   EXPECT_EQ(qmp->events().last_resume_us, 5'000'006u);
+  EXPECT_EQ(qmp->events().unplugs, 1u);
 }
 
 TEST(QmpConnectionTest, ReportsWhyQemuRefused) {
