@@ -41,9 +41,14 @@ static void follow_fork(void) {
   errno = saved_errno;
 }
 
+/* "qemu-system-x86_64", "qemu-kvm"; Proxmox calls it "kvm". */
+static int is_qemu(const char* name) {
+  return strncmp(name, "qemu", 4) == 0 || strcmp(name, "kvm") == 0;
+}
+
 __attribute__((constructor)) static void start(void) {
   const int saved_errno = errno;
-  if (strncmp(program_invocation_short_name, "qemu", 4) != 0) return;
+  if (!is_qemu(program_invocation_short_name)) return;
   const char* preload = getenv("LD_PRELOAD");
   /* QEMU's helpers need no shim. Among several objects it stays, as others may be meant for them. */
   if (preload != NULL && strpbrk(preload, ": ") == NULL) unsetenv("LD_PRELOAD");
