@@ -17,7 +17,6 @@ namespace stillframe {
 namespace {
 
 constexpr char kMethod[] = "/stillframe.v1.MemoryService/ReadPages";
-constexpr std::uint32_t kChunkBytes = 1u << 20;
 
 // A generic call, one operation at a time on a queue of its own: what a synchronous call is,
 // but for messages that stay slices.
@@ -66,7 +65,7 @@ class RawCall {
 };
 
 std::string RequestOf(const v1::SnapshotSelector& selector, std::span<const GfnRange> ranges,
-                      EmptyRuns empty) {
+                      EmptyRuns empty, std::uint32_t chunk_bytes) {
   v1::ReadPagesRequest request;
   *request.mutable_snapshot() = selector;
   for (const GfnRange& range : ranges) {
@@ -74,7 +73,7 @@ std::string RequestOf(const v1::SnapshotSelector& selector, std::span<const GfnR
     wanted->set_first_gfn(range.first.value);
     wanted->set_page_count(range.pages);
   }
-  request.set_chunk_bytes(kChunkBytes);
+  request.set_chunk_bytes(chunk_bytes);
   request.set_skip_empty(empty == EmptyRuns::kSkip);
   return request.SerializeAsString();
 }
@@ -83,11 +82,11 @@ std::string RequestOf(const v1::SnapshotSelector& selector, std::span<const GfnR
 
 absl::Status StreamPages(const GrpcChannels& channels, const v1::SnapshotSelector& selector,
                          std::span<const GfnRange> ranges, EmptyRuns empty, const RunSink& sink,
-                         std::stop_token stop) {
+                         std::stop_token stop, std::uint32_t chunk_bytes) {
   grpc::ClientContext context;
   std::stop_callback cancel(std::move(stop), [&context] { context.TryCancel(); });
   RawCall call(channels, context);
-  call.Send(RequestOf(selector, ranges, empty));
+  call.Send(RequestOf(selector, ranges, empty, chunk_bytes));
 
   ReadCheck check(ranges, empty);
   grpc::ByteBuffer buffer;
