@@ -25,21 +25,31 @@ struct SslDeleter {
 using SslContext = std::unique_ptr<SSL_CTX, SslContextDeleter>;
 
 // What a client asks of a raw server, as it goes over the wire: `bytes` of the guest's memory from
-// `address` on, around its end, in sends of `send_bytes`.
+// `address` on, around its end, in sends of `send_bytes` through a socket buffer of `buffer_bytes`
+// (0: as it is).
 struct RawRequest {
   std::uint64_t address = 0;
   std::uint64_t bytes = 0;
   std::uint64_t send_bytes = 0;
+  std::uint64_t buffer_bytes = 0;
 };
+
+// What a client needs for TLS as gRPC speaks it, without a look at the certificate.
+absl::StatusOr<SslContext> ClientTls();
 
 class ByteSocket {
  public:
-  // `address`: "unix:PATH" or "127.0.0.1:PORT". TLS, without a look at the certificate, when
-  // `context` is not null.
+  // `address`: "unix:PATH" or "127.0.0.1:PORT". TLS when `context` is not null.
   static absl::StatusOr<ByteSocket> Connect(const std::string& address, SSL_CTX* context);
 
   // The server's end of a connection that was accepted.
   static absl::StatusOr<ByteSocket> Serve(UniqueFd socket, SSL_CTX* context);
+
+  // SO_SNDBUF and SO_RCVBUF, as far as the kernel's bounds allow.
+  void SetBufferBytes(std::uint64_t bytes);
+
+  // SO_RCVLOWAT: how much a receive waits for at the least. Counts what TLS adds.
+  void SetLowWaterBytes(std::uint64_t bytes);
 
   // All of them; UNAVAILABLE when the peer is gone.
   absl::Status Send(const void* bytes, std::size_t count);

@@ -35,6 +35,7 @@ absl::Status Answer(ByteSocket& socket, const MemoryPieces& memory) {
   while (true) {
     RawRequest request;
     SF_RETURN_IF_ERROR(socket.Receive(&request, sizeof request));
+    if (request.buffer_bytes != 0) socket.SetBufferBytes(request.buffer_bytes);
     for (std::uint64_t left = request.bytes; left > 0;) {
       const std::uint64_t offset = request.address % piece_bytes;
       const auto piece = memory[request.address / piece_bytes % memory.size()];
