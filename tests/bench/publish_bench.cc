@@ -7,9 +7,7 @@
 #include "bench/support/bench_main.h"
 #include "bench/support/dirty_pattern.h"
 #include "bench/support/samples.h"
-#include "bench/support/still_guest.h"
-#include "capture/capturer.h"
-#include "store/event_log.h"
+#include "bench/support/still_capture.h"
 
 namespace stillframe::bench {
 namespace {
@@ -23,26 +21,8 @@ absl::Status Run(Effort effort, Report& report) {
   const std::uint64_t gib = effort == Effort::kFull ? 4 : 2;
   const int rounds = effort == Effort::kFull ? 100 : 30;
   const std::uint64_t pages = (gib << 30) >> kPageShift;
-  SF_ASSIGN_OR_RETURN(const auto guest, StillGuest::Create(pages));
-  EventLog events(1000);
-  Arena::Options arena;
-  arena.name = "bench-arena";
-  arena.bytes_max = ((pages + pages / 8) << kPageShift) + 2 * arena.segment_bytes;
-  Retention retention;
-  retention.generations_max = 4;
-  SF_ASSIGN_OR_RETURN(const auto store, SnapshotStore::Create(guest->identity(), Epoch::Random(),
-                                                              std::make_shared<Arena>(arena),
-                                                              retention, Clock::System(), events));
-  CapturePolicy policy;
-  policy.pause_deadline_ms = 60'000;
-  policy.pause_budget_ms = 0;
-  Capturer capturer(*guest, *store, policy, Clock::System());
-  NoGuard guard;
-  const std::atomic<bool> cancelled{false};
-
-  guest->dirty.SetRange({Gfn{0}, pages});
-  SF_ASSIGN_OR_RETURN(const auto view, guest->Refresh());
-  SF_RETURN_IF_ERROR(capturer.Capture(view, guard, CaptureTrigger::kRequest, cancelled).status());
+  SF_ASSIGN_OR_RETURN(const auto still, StillCapture::Start(pages, pages / 8, 4));
+  StillGuest& guest = still->guest();
 
   struct Row {
     const char* name;
@@ -57,13 +37,11 @@ absl::Status Run(Effort effort, Report& report) {
   };
   for (int round = 0; round <= rounds; ++round) {
     for (Row& row : rows) {
-      guest->dirty.ClearAll();
-      MarkDirty(guest->dirty, {Gfn{0}, pages}, pages * kDirtyPercent / 100, Pattern::kRandom,
+      guest.dirty.ClearAll();
+      MarkDirty(guest.dirty, {Gfn{0}, pages}, pages * kDirtyPercent / 100, Pattern::kRandom,
                 static_cast<std::uint64_t>(round));
-      if (row.content == Content::kChanged) guest->ChangeDirtyPages();
-      SF_ASSIGN_OR_RETURN(
-          const SnapshotPtr snapshot,
-          capturer.Capture(view, guard, CaptureTrigger::kRequest, cancelled, row.due_ns));
+      if (row.content == Content::kChanged) guest.ChangeDirtyPages();
+      SF_ASSIGN_OR_RETURN(const SnapshotPtr snapshot, still->Capture(row.due_ns));
       const std::uint64_t now_ns = Clock::System().MonotonicNs();
       if (round > 0) {
         row.ms.Add(static_cast<double>(now_ns - snapshot->metadata.pause_end_ns) * 1e-6);
