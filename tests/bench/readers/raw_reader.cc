@@ -38,7 +38,8 @@ absl::Status RawReader::Stream(GfnRange part, Delivered& delivered) {
   socket_.SetLowWaterBytes(awaited);
   while (delivered.bytes() < part.bytes()) {
     const std::uint64_t left = part.bytes() - delivered.bytes();
-    if (left < awaited) socket_.SetLowWaterBytes(1);
+    // A receive that took some bytes already wakes only for as many again.
+    if (left < 2 * awaited) socket_.SetLowWaterBytes(1);
     SF_ASSIGN_OR_RETURN(
         const std::size_t received,
         socket_.ReceiveSome(buffer_.data(), std::min<std::uint64_t>(left, buffer_.size())));

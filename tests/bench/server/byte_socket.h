@@ -34,7 +34,7 @@ struct RawRequest {
   std::uint64_t buffer_bytes = 0;
 };
 
-// What a client needs for TLS as gRPC speaks it, without a look at the certificate.
+// What a client needs for TLS with gRPC's cipher, without a look at the certificate.
 absl::StatusOr<SslContext> ClientTls();
 
 class ByteSocket {
