@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "flat_views.h"
 #include "grpc_machine_frames.h"
 #include "grpc_page_stream.h"
 #include "grpc_scatter_stream.h"
@@ -62,6 +63,10 @@ class GrpcSnapshotReader final : public SnapshotReader {
   }
 
   absl::Status ReadScatter(std::span<ScatterRead> reads) override { return scatter_->Read(reads); }
+
+  absl::StatusOr<std::unique_ptr<FlatView>> OpenFlat(std::stop_token stop) override {
+    return CopyFlat(*this, std::move(stop));
+  }
 
   absl::Status ForEachAllocatedExtent(const StatusExtentSink& sink, std::stop_token stop) override {
     v1::ListAllocatedExtentsRequest request;

@@ -10,6 +10,7 @@
 
 #include "base/reason.h"
 #include "base/status.h"
+#include "flat_views.h"
 #include "stillframe/connection.h"
 
 namespace stillframe {
@@ -70,6 +71,10 @@ class LocalSnapshotReader final : public SnapshotReader {
       read.status = StatusOf(result.state);
     }
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<std::unique_ptr<FlatView>> OpenFlat(std::stop_token) override {
+    return ShowFlat(snapshot_);
   }
 
   absl::Status ForEachAllocatedExtent(const StatusExtentSink& sink, std::stop_token stop) override {

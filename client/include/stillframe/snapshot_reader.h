@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <stop_token>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/units.h"
+#include "stillframe/flat_view.h"
 #include "stillframe/v1/snapshot.pb.h"
 
 namespace stillframe {
@@ -58,6 +60,11 @@ class SnapshotReader {
   // Fills in all of `reads`, at low latency. Zero pages read as zeros; absent ones end a read
   // early. OUT_OF_RANGE with reason RANGE_PAST_END. Any number and length of reads.
   virtual absl::Status ReadScatter(std::span<ScatterRead> reads) = 0;
+
+  // All pages at one stretch of addresses. Over mapped memory it shows the arena and takes a few
+  // microseconds per run of pages that lie together there; over gRPC it is read whole into memory
+  // of the guest's size. Blocks; a stop request ends reading with CANCELLED.
+  virtual absl::StatusOr<std::unique_ptr<FlatView>> OpenFlat(std::stop_token stop = {}) = 0;
 
   // The runs of one status, ascending, together covering every page.
   virtual absl::Status ForEachAllocatedExtent(const StatusExtentSink& sink,

@@ -157,6 +157,30 @@ TEST_P(ReaderSuiteTest, ScatterReadsLongerThanABatchAreWhole) {
   }
 }
 
+TEST_P(ReaderSuiteTest, AFlatViewIsTheGuestsMemoryAndOutlivesItsReader) {
+  const FakeImage image = Image('1');
+  const auto flat = Open(1)->OpenFlat();
+  ASSERT_TRUE(flat.ok()) << flat.status();
+  const std::span<const std::byte> bytes = (*flat)->bytes();
+  ASSERT_EQ(bytes.size(), kPages * kPageBytes);
+  const std::string zeros(kPageBytes, '\0');
+  for (std::size_t i = 0; i < kPages; ++i) {
+    const v1::PageStatus status = image[i].status;
+    if (status != v1::PAGE_STATUS_PRESENT && status != v1::PAGE_STATUS_ZERO) continue;
+    const std::string& expected = status == v1::PAGE_STATUS_PRESENT ? image[i].bytes : zeros;
+    ASSERT_EQ(std::memcmp(bytes.data() + i * kPageBytes, expected.data(), kPageBytes), 0) << i;
+  }
+  EXPECT_TRUE((*flat)->CheckHeld().ok());
+}
+
+TEST_P(ReaderSuiteTest, AnAbsentPageOfAFlatViewIsAFault) {
+  const auto flat = Open(1)->OpenFlat();
+  ASSERT_TRUE(flat.ok()) << flat.status();
+  const auto* hole =
+      reinterpret_cast<const volatile char*>((*flat)->bytes().data()) + 1005 * kPageBytes;
+  EXPECT_DEATH(static_cast<void>(*hole), "");
+}
+
 TEST_P(ReaderSuiteTest, AllocatedExtentsCoverEveryPageOnce) {
   const FakeImage image = Image('1');
   std::uint64_t next = 0;
