@@ -94,6 +94,16 @@ inline std::vector<Gfn> Changed(const Copy& before, const Copy& after,
   return all;
 }
 
+// Whether the running guest wrote something since.
+inline bool Moved(const Copy& before, Guest& guest, const GuestView& view,
+                  const BackendFixture& backend) {
+  const absl::Status same = ForEachResidentPage(guest, view, [&](Gfn gfn, PageSpan page) {
+    const bool moved = !Equal(before.Find(gfn), page) && !backend.IsWrittenByHypervisor(page);
+    return moved ? absl::AbortedError("moved") : absl::OkStatus();
+  });
+  return absl::IsAborted(same);
+}
+
 inline bool IsGone(const absl::Status& status) {
   return absl::IsNotFound(status) || absl::IsUnavailable(status);
 }

@@ -78,7 +78,7 @@ TEST_P(GuestConformance, MemoryStandsStillInAPauseAndMovesOtherwise) {
   const Copy second(*guest_, *view);
   EXPECT_TRUE(Changed(first, second, *backend_).empty());
   ASSERT_STATUS_OK(guest_->Resume());
-  EXPECT_TRUE(Eventually([&] { return !Changed(first, Copy(*guest_, *view), *backend_).empty(); }));
+  EXPECT_TRUE(Eventually([&] { return Moved(first, *guest_, *view, *backend_); }));
 }
 
 TEST_P(GuestConformance, MemoryInAPauseIsOfOneInstant) {
@@ -137,6 +137,8 @@ TEST_P(GuestConformance, FetchDirtyCoversEveryPageThatChanged) {
       }
     }
     before = std::move(after);
+    // On one CPU the guest may not have run at all by the next pause.
+    ASSERT_TRUE(Eventually([&] { return Moved(before, *guest_, *view, *backend_); }));
   }
   EXPECT_GT(changed_pages, 0u);
 }

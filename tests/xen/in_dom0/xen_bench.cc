@@ -29,7 +29,7 @@ namespace stillframe::bench {
 namespace {
 
 constexpr char kGuest[] = "pvh";
-constexpr int kRounds = 5;
+constexpr int kRounds = 3;
 
 using PageSpan = std::span<const std::byte, kPageBytes>;
 
