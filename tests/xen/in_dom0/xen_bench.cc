@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <future>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -109,17 +109,15 @@ class Ours {
 // The workload's pages in a file of any format that holds pages whole, at multiples of 8 bytes.
 absl::StatusOr<TornPages> PagesOfFile(const std::string& path, std::uint64_t expected) {
   std::ifstream file(path, std::ios::binary);
-  const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  const std::string_view magic(kTornPageMagic.data(), kTornPageMagic.size());
+  std::vector<std::byte> bytes(std::filesystem::file_size(path));
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
   TornPages pages;
-  for (std::size_t at = bytes.find(magic); at != std::string::npos;
-       at = bytes.find(magic, at + 8)) {
+  for (std::size_t at = 0; at + kPageBytes <= bytes.size(); at += 8) {
+    if (std::memcmp(&bytes[at], kTornPageMagic.data(), kTornPageMagic.size()) != 0) continue;
     std::uint64_t index = 0;
-    if (at % 8 != 0 || at + kPageBytes > bytes.size()) continue;
     std::memcpy(&index, &bytes[at + kTornIndexOffset], sizeof index);
     if (index >= expected) continue;  // the magic in the program's own image
-    SF_RETURN_IF_ERROR(
-        pages.Add(PageSpan(reinterpret_cast<const std::byte*>(&bytes[at]), kPageBytes)));
+    SF_RETURN_IF_ERROR(pages.Add(PageSpan(&bytes[at], kPageBytes)));
   }
   return pages;
 }
