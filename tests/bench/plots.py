@@ -41,7 +41,7 @@ def draw(path, title, lines, setup, key="top left"):
     plots = []
     for number, (name, points) in enumerate(lines.items()):
         script += f"$line{number} << EOD\n"
-        script += "".join(f'"{x}" {y}\n' for x, y in points) + "EOD\n"
+        script += "".join(f"{json.dumps(x)} {y}\n" for x, y in points) + "EOD\n"
         using = "1:2" if isinstance(points[0][0], (int, float)) else "0:2:xtic(1)"
         plots.append(f"$line{number} using {using} with linespoints lw 2 pt 7 ps 0.6 title '{name}'")
     script += "plot " + ", ".join(plots) + "\n"
