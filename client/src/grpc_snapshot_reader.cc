@@ -12,6 +12,7 @@
 #include "grpc_page_stream.h"
 #include "grpc_scatter_stream.h"
 #include "grpc_status.h"
+#include "read_check.h"
 #include "stillframe/connection.h"
 #include "stillframe/v1/pin_service.grpc.pb.h"
 #include "stillframe/v1/snapshot_service.grpc.pb.h"
@@ -42,6 +43,7 @@ class GrpcSnapshotReader final : public SnapshotReader {
       hold_.reset();
       return status.ok() ? absl::InternalError("hold a pin: the gateway ended the call") : status;
     }
+    SF_RETURN_IF_ERROR(CheckPageCount(response.snapshot()));
     metadata_ = std::move(*response.mutable_snapshot());
     selector_ = Select(metadata_.guest_uuid(), metadata_.generation(), metadata_.epoch());
     scatter_ = std::make_unique<GrpcScatterStream>(channels_, selector_);

@@ -4,6 +4,13 @@
 
 namespace stillframe {
 
+absl::Status CheckPageCount(const v1::Snapshot& snapshot) {
+  if (snapshot.page_count() <= kGuestPagesMax) return absl::OkStatus();
+  return absl::DataLossError(
+      fmt::format("gateway answered a snapshot of {} pages, more than a guest can have ({})",
+                  snapshot.page_count(), kGuestPagesMax));
+}
+
 ReadCheck::ReadCheck(std::span<const GfnRange> ranges, EmptyRuns empty)
     : ranges_(ranges.begin(), ranges.end()), empty_(empty) {}
 

@@ -11,6 +11,9 @@
 
 namespace stillframe {
 
+// DATA_LOSS when no guest can have so many pages: what is sized by the count comes after this.
+absl::Status CheckPageCount(const v1::Snapshot& snapshot);
+
 class ReadCheck {
  public:
   ReadCheck(std::span<const GfnRange> ranges, EmptyRuns empty);

@@ -18,6 +18,15 @@ PageRun Zero(std::uint64_t first, std::uint64_t pages) {
 
 const std::vector<GfnRange> kRanges = {{Gfn{8}, 4}, {Gfn{2}, 3}};
 
+TEST(ReadCheckTest, RefusesMorePagesThanAGuestCanHave) {
+  v1::Snapshot snapshot;
+  snapshot.set_page_count(kGuestPagesMax);
+  EXPECT_TRUE(CheckPageCount(snapshot).ok());
+  // In bytes this is 4096 modulo 2^64: what is sized by it would be far too small.
+  snapshot.set_page_count((std::uint64_t{1} << 52) + 1);
+  EXPECT_TRUE(absl::IsDataLoss(CheckPageCount(snapshot)));
+}
+
 TEST(ReadCheckTest, AcceptsRunsThatTileTheRangesInOrder) {
   ReadCheck check(kRanges, EmptyRuns::kReport);
   EXPECT_TRUE(check.Accept(Present(8, 2)).ok());
