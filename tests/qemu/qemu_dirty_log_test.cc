@@ -18,11 +18,11 @@
 #include "guest/qemu/pagemap_scan.h"
 #include "guest/qemu/qemu_hypervisor.h"
 #include "nlohmann/json.hpp"
+#include "support/booted_qemu_test.h"
 #include "support/eventually.h"
 #include "support/fake_guest.h"
 #include "support/judge_snapshot.h"
 #include "support/judged_guest.h"
-#include "support/qemu_process.h"
 #include "support/stack.h"
 
 namespace stillframe {
@@ -95,31 +95,19 @@ bool KernelLogs() { return !absl::IsUnimplemented(PagemapScan::Open(getpid()).st
 #define SKIP_WITHOUT_KERNEL() \
   if (!KernelLogs()) GTEST_SKIP() << "this kernel has no PAGEMAP_SCAN (Linux 6.7)"
 
-class QemuDirtyLogTest : public testing::Test {
+class QemuDirtyLogTest : public BootedQemuTest {
  protected:
   static void SetUpTestSuite() {
     QemuSetup setup;
     setup.dirty_log = true;
-    auto started = QemuProcess::Start(setup);
-    start_status_ = started.status();
-    if (!started.ok()) return;
-    qemu_ = *std::move(started);
-    start_status_ = qemu_->WaitReady();
+    Boot(setup);
   }
-  static void TearDownTestSuite() { qemu_.reset(); }
 
   void SetUp() override {
     SKIP_WITHOUT_KERNEL();
-    if (absl::IsUnimplemented(start_status_)) GTEST_SKIP() << start_status_;
-    ASSERT_TRUE(start_status_.ok()) << start_status_;
+    BootedQemuTest::SetUp();
   }
-
-  static std::unique_ptr<QemuProcess> qemu_;
-  static absl::Status start_status_;
 };
-
-std::unique_ptr<QemuProcess> QemuDirtyLogTest::qemu_;
-absl::Status QemuDirtyLogTest::start_status_;
 
 TEST_F(QemuDirtyLogTest, SixtyGenerationsMissNoPage) {
   Captured captured(*qemu_, 0);
@@ -201,17 +189,14 @@ TEST_F(QemuDirtyLogTest, AKilledDaemonLeavesAGuestThatTheNextOneLogs) {
   EXPECT_EQ(qemu_->ObservedStatus().value_or("?"), "running");
 }
 
-#define START_QEMU(qemu, setup)                                                      \
-  SKIP_WITHOUT_KERNEL();                                                             \
-  auto qemu##_or = QemuProcess::Start(setup);                                        \
-  if (absl::IsUnimplemented(qemu##_or.status())) GTEST_SKIP() << qemu##_or.status(); \
-  ASSERT_TRUE(qemu##_or.ok()) << qemu##_or.status();                                 \
-  const std::unique_ptr<QemuProcess> qemu = *std::move(qemu##_or)
+#define START_QEMU_WITH_KERNEL(qemu, setup) \
+  SKIP_WITHOUT_KERNEL();                    \
+  START_QEMU(qemu, setup)
 
 TEST(QemuDirtyLogEdgeTest, AResetBeginsANewEpochAndTheLogGoesOn) {
   QemuSetup setup;
   setup.dirty_log = true;
-  START_QEMU(qemu, setup);
+  START_QEMU_WITH_KERNEL(qemu, setup);
   const absl::Status booted = qemu->WaitReady();
   ASSERT_TRUE(booted.ok()) << booted;
   Captured captured(*qemu, 10);
@@ -256,7 +241,7 @@ UniqueFd OpenRam(const QemuProcess& qemu) {
 TEST(QemuDirtyLogEdgeTest, MemoryThatABalloonGaveBackReadsAsZeros) {
   QemuSetup setup = Still();
   setup.extra = {"-device", "virtio-balloon-pci"};
-  START_QEMU(qemu, setup);
+  START_QEMU_WITH_KERNEL(qemu, setup);
   const UniqueFd ram = OpenRam(*qemu);
   ASSERT_TRUE(ram.valid());
   constexpr off_t kAt = off_t{16} << 20;
@@ -285,7 +270,7 @@ TEST(QemuDirtyLogEdgeTest, MemoryThatABalloonGaveBackReadsAsZeros) {
 TEST(QemuDirtyLogEdgeTest, DirectDiskWritesForbidPrecopyOnly) {
   QemuSetup setup = Still();
   setup.extra = {"-blockdev", "driver=null-co,node-name=disk,size=1048576,cache.direct=on"};
-  START_QEMU(qemu, setup);
+  START_QEMU_WITH_KERNEL(qemu, setup);
   Captured captured(*qemu, 10);
   ASSERT_NE(captured.Capture(), nullptr);
   const GuestCapabilities capabilities = captured.capabilities();
@@ -299,7 +284,7 @@ TEST(QemuDirtyLogEdgeTest, DirectDiskWritesForbidPrecopyOnly) {
 
 // One userfaultfd at a time can have a page.
 TEST(QemuDirtyLogEdgeTest, BackgroundSnapshotsAreRefusedWhileTheLogIsOnAndPossibleAfterwards) {
-  START_QEMU(qemu, Still());
+  START_QEMU_WITH_KERNEL(qemu, Still());
   const auto ask = [&qemu = qemu] {
     return qemu->observer()
         .Execute("migrate-set-capabilities",
@@ -321,7 +306,7 @@ TEST(QemuDirtyLogEdgeTest, BackgroundSnapshotsAreRefusedWhileTheLogIsOnAndPossib
 TEST(QemuDirtyLogEdgeTest, WithoutTheShimGuestsAreComparedAndToldWhy) {
   QemuSetup setup = Still();
   setup.dirty_log = false;
-  START_QEMU(qemu, setup);
+  START_QEMU_WITH_KERNEL(qemu, setup);
   Captured captured(*qemu, 10);
   ASSERT_NE(captured.Capture(), nullptr);
   const SnapshotPtr second = captured.Capture();
@@ -332,7 +317,7 @@ TEST(QemuDirtyLogEdgeTest, WithoutTheShimGuestsAreComparedAndToldWhy) {
 }
 
 TEST(QemuDirtyLogEdgeTest, TheShimLeavesNothingInQemusEnvironmentAndOutput) {
-  START_QEMU(qemu, Still());
+  START_QEMU_WITH_KERNEL(qemu, Still());
   int userfaults = 0;
   for (const auto& entry :
        std::filesystem::directory_iterator(fmt::format("/proc/{}/fd", qemu->pid()))) {

@@ -10,32 +10,26 @@
 #include "guest/qemu/qemu_hypervisor.h"
 #include "guest/qemu/qemu_resumer.h"
 #include "nlohmann/json.hpp"
+#include "support/booted_qemu_test.h"
 #include "support/eventually.h"
 #include "support/page_walk.h"
-#include "support/qemu_process.h"
 
 namespace stillframe {
 namespace {
 
 using std::chrono::milliseconds;
 
-class QemuGuestTest : public testing::Test {
+class QemuGuestTest : public BootedQemuTest {
  protected:
   static void SetUpTestSuite() {
     QemuSetup setup;
     setup.vcpus = 2;
-    absl::StatusOr<std::unique_ptr<QemuProcess>> started = QemuProcess::Start(setup);
-    start_status_ = started.status();
-    if (!started.ok()) return;
-    qemu_ = *std::move(started);
-    start_status_ = qemu_->WaitReady();
+    Boot(setup);
   }
-  static void TearDownTestSuite() { qemu_.reset(); }
 
   void SetUp() override {
-    if (absl::IsUnimplemented(start_status_)) GTEST_SKIP() << start_status_;
-    ASSERT_TRUE(start_status_.ok()) << start_status_;
-    Open(MsrPolicy::kOncePerBoot);
+    BootedQemuTest::SetUp();
+    if (!IsSkipped() && !HasFatalFailure()) Open(MsrPolicy::kOncePerBoot);
   }
 
   void Open(MsrPolicy msrs) {
@@ -78,16 +72,11 @@ class QemuGuestTest : public testing::Test {
     return vcpus.ok() ? *std::move(vcpus) : std::vector<VcpuState>(1);
   }
 
-  static std::unique_ptr<QemuProcess> qemu_;
-  static absl::Status start_status_;
   std::unique_ptr<QemuHypervisor> hypervisor_;
   std::unique_ptr<Guest> guest_;
   std::shared_ptr<const GuestView> view_;
   std::chrono::nanoseconds pause_time_{0}, fetch_time_{0}, resume_time_{0};
 };
-
-std::unique_ptr<QemuProcess> QemuGuestTest::qemu_;
-absl::Status QemuGuestTest::start_status_;
 
 TEST_F(QemuGuestTest, PageTablesLeadFromCr3ToTheKernelsBanner) {
   std::string banner;

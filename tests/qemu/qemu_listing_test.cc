@@ -10,22 +10,14 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "guest/qemu/qemu_hypervisor.h"
+#include "support/booted_qemu_test.h"
 #include "support/eventually.h"
-#include "support/qemu_process.h"
 
 namespace stillframe {
 namespace {
 
 using testing::HasSubstr;
 using testing::SizeIs;
-
-#define START_QEMU(qemu, setup)                      \
-  auto qemu##_or = QemuProcess::Start(setup);        \
-  if (absl::IsUnimplemented(qemu##_or.status())) {   \
-    GTEST_SKIP() << qemu##_or.status();              \
-  }                                                  \
-  ASSERT_TRUE(qemu##_or.ok()) << qemu##_or.status(); \
-  const std::unique_ptr<QemuProcess> qemu = *std::move(qemu##_or)
 
 QemuSetup Stopped(QemuBacking backing) {
   QemuSetup setup;

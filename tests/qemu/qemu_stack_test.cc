@@ -13,9 +13,9 @@
 #include "base/clock.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "support/booted_qemu_test.h"
 #include "support/eventually.h"
 #include "support/judge_snapshot.h"
-#include "support/qemu_process.h"
 #include "support/stack.h"
 
 namespace stillframe {
@@ -23,22 +23,12 @@ namespace {
 
 constexpr std::chrono::milliseconds kQmpTimeout{10'000};
 
-class QemuStackTest : public testing::Test {
+class QemuStackTest : public BootedQemuTest {
  protected:
   static void SetUpTestSuite() {
     QemuSetup setup;
     setup.torn_mib = 32;
-    auto started = QemuProcess::Start(setup);
-    start_status_ = started.status();
-    if (!started.ok()) return;
-    qemu_ = *std::move(started);
-    start_status_ = qemu_->WaitReady();
-  }
-  static void TearDownTestSuite() { qemu_.reset(); }
-
-  void SetUp() override {
-    if (absl::IsUnimplemented(start_status_)) GTEST_SKIP() << start_status_;
-    ASSERT_TRUE(start_status_.ok()) << start_status_;
+    Boot(setup);
   }
 
   void StartStack(const std::string& defaults) {
@@ -73,14 +63,9 @@ class QemuStackTest : public testing::Test {
     return memory;
   }
 
-  static std::unique_ptr<QemuProcess> qemu_;
-  static absl::Status start_status_;
   std::unique_ptr<Stack> stack_;
   std::string name_;
 };
-
-std::unique_ptr<QemuProcess> QemuStackTest::qemu_;
-absl::Status QemuStackTest::start_status_;
 
 TEST_F(QemuStackTest, AFullSnapshotReadRemotelyEqualsWhatQemuSays) {
   StartStack("period_ms = 0");
