@@ -119,7 +119,7 @@ absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& can
       pages = std::min(pages + pending_.Count(), view_->map.readable_pages());
       room = Reserve(pages);
     }
-    if (absl::IsResourceExhausted(room) && store_.pin_count() > 0) {
+    if (absl::IsResourceExhausted(room)) {
       room = Annotate(room, fmt::format("{} pins hold generations", store_.pin_count()));
     }
     if (!room.ok()) return Annotate(room, attempt);

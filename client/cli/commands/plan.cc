@@ -93,10 +93,10 @@ Json PlanJson(const v1::Guest& guest, const GuestObservation& seen, const Plan& 
 
 absl::Status RunPlan(const Session& session) {
   const Arguments& arguments = session.arguments;
-  GuestWatcher watcher(session);
+  SF_ASSIGN_OR_RETURN(const v1::Guest guest, session.connection.GetGuest(arguments.snapshot.guest));
+  GuestWatcher watcher(session, guest);
   SF_ASSIGN_OR_RETURN(const GuestObservation seen, watcher.Watch(arguments.watch_for));
   const Plan plan = MakePlan(seen, arguments.wishes);
-  SF_ASSIGN_OR_RETURN(const v1::Guest guest, session.connection.GetGuest(arguments.snapshot.guest));
   if (session.json()) {
     return Print(JsonDocument(PlanJson(guest, seen, plan, arguments.wishes)));
   }

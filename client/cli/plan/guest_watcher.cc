@@ -39,16 +39,13 @@ void WaitFor(Milliseconds time, const std::stop_token& stop) {
 }  // namespace
 
 absl::StatusOr<GuestObservation> GuestWatcher::Watch(std::chrono::seconds time) {
-  SF_ASSIGN_OR_RETURN(const v1::Guest guest,
-                      session_.connection.GetGuest(session_.arguments.snapshot.guest));
-  guest_uuid_ = guest.uuid();
   Progress progress("plan", 0, session_.arguments.progress);
   const auto begin = Clock::now();
   for (std::size_t i = 0; Clock::now() - begin < time; ++i) {
     if (session_.stop.stop_requested()) return absl::CancelledError("interrupted");
     SF_RETURN_IF_ERROR(CaptureOnce());
     progress.Tell(
-        fmt::format("plan {}: {} of {} s, {} captures", Printable(guest.name()),
+        fmt::format("plan {}: {} of {} s, {} captures", Printable(guest_.name()),
                     std::chrono::duration_cast<std::chrono::seconds>(Clock::now() - begin).count(),
                     time.count(), pauses_.size()));
     const Milliseconds least(static_cast<std::int64_t>(PauseSeconds(last_) * 1e3 * kRunsPerPause));
@@ -56,10 +53,10 @@ absl::StatusOr<GuestObservation> GuestWatcher::Watch(std::chrono::seconds time) 
   }
   if (changes_.samples().size() < 2) {
     return absl::FailedPreconditionError(fmt::format(
-        "plan {}: too few captures in {} s; watch longer (--for)", guest.name(), time.count()));
+        "plan {}: too few captures in {} s; watch longer (--for)", guest_.name(), time.count()));
   }
   GuestObservation seen;
-  seen.dirty_log = guest.capabilities().dirty_log();
+  seen.dirty_log = guest_.capabilities().dirty_log();
   seen.guest_pages = last_.pages_present() + last_.pages_zero();
   seen.pages_with_bytes = last_.pages_present();
   seen.changes = changes_.samples();
@@ -72,8 +69,8 @@ absl::StatusOr<GuestObservation> GuestWatcher::Watch(std::chrono::seconds time) 
 }
 
 absl::Status GuestWatcher::CaptureOnce() {
-  SF_RETURN_IF_ERROR(session_.connection.Capture(guest_uuid_, session_.stop).status());
-  SF_ASSIGN_OR_RETURN(const auto snapshots, session_.connection.ListSnapshots(guest_uuid_));
+  SF_RETURN_IF_ERROR(session_.connection.Capture(guest_.uuid(), session_.stop).status());
+  SF_ASSIGN_OR_RETURN(const auto snapshots, session_.connection.ListSnapshots(guest_.uuid()));
   for (const v1::Snapshot& snapshot : snapshots) SF_RETURN_IF_ERROR(See(snapshot));
   return absl::OkStatus();
 }
@@ -100,7 +97,7 @@ absl::Status GuestWatcher::See(const v1::Snapshot& snapshot) {
 absl::Status GuestWatcher::SeeChanges(const v1::Snapshot& snapshot) {
   SF_ASSIGN_OR_RETURN(const auto reader,
                       session_.connection.OpenSnapshot(
-                          Select(guest_uuid_, snapshot.generation(), snapshot.epoch())));
+                          Select(guest_.uuid(), snapshot.generation(), snapshot.epoch())));
   std::vector<GfnRange> changed;
   SF_RETURN_IF_ERROR(reader->ForEachChangedExtent(
       Generation{last_.generation()}, 0,

@@ -15,7 +15,7 @@ namespace stillframe::cli {
 
 class GuestWatcher {
  public:
-  explicit GuestWatcher(const Session& session) : session_(session) {}
+  GuestWatcher(const Session& session, const v1::Guest& guest) : session_(session), guest_(guest) {}
 
   // Blocks for so long. FAILED_PRECONDITION: fewer than three generations came.
   absl::StatusOr<GuestObservation> Watch(std::chrono::seconds time);
@@ -26,7 +26,7 @@ class GuestWatcher {
   absl::Status SeeChanges(const v1::Snapshot& snapshot);
 
   const Session& session_;
-  std::string guest_uuid_;
+  const v1::Guest guest_;
   v1::Snapshot last_;  // the newest that was seen
   ChangeWindows changes_;
   std::vector<PauseSample> pauses_;
