@@ -20,6 +20,10 @@ class GuestConformance : public testing::TestWithParam<BackendCase> {
   // been skipped with the reason.
   void StartAndOpen(const GuestShape& shape);
 
+  // Pauses and fetches until the answer is no longer "unknown", as it may be, and all pages with
+  // it, until the guest has run for a while. The guest runs when it returns.
+  void AwaitDirtyLog(PageBitmap& scratch);
+
   std::unique_ptr<BackendFixture> backend_;
   std::unique_ptr<Hypervisor> hypervisor_;
   std::unique_ptr<Guest> guest_;
