@@ -22,7 +22,7 @@ class GuestConformance : public testing::TestWithParam<BackendCase> {
 
   // Pauses and fetches until the answer is no longer "unknown", as it may be, and all pages with
   // it, until the guest has run for a while. The guest runs when it returns.
-  void AwaitDirtyLog(PageBitmap& scratch);
+  void AwaitDirtyLog(const GuestView& view);
 
   std::unique_ptr<BackendFixture> backend_;
   std::unique_ptr<Hypervisor> hypervisor_;
