@@ -68,6 +68,7 @@ class MappedSnapshot final : public PinnedSnapshot {
     return parts_.machine_frames->frames();
   }
   Run RunAt(Gfn gfn, Gfn end) const override;
+  PageLookup lookup() const override { return lookup_; }
   absl::StatusOr<ReadResult> Read(std::uint64_t address,
                                   std::span<std::byte> destination) const override;
   absl::Status CheckHeld() const override;
@@ -78,6 +79,7 @@ class MappedSnapshot final : public PinnedSnapshot {
   const Parts parts_;
   const unsigned slot_shift_;
   const std::uint32_t slot_mask_;
+  const PageLookup lookup_;
 };
 
 }  // namespace stillframe

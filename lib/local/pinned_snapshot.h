@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/units.h"
+#include "local/page_lookup.h"
 #include "stillframe/v1/snapshot.pb.h"
 #include "store/slot.h"
 
@@ -46,6 +47,9 @@ class PinnedSnapshot {
 
   // The run that begins at `gfn` and ends no later than `end`. gfn < end <= page_count().
   virtual Run RunAt(Gfn gfn, Gfn end) const = 0;
+
+  // For reads of single pages in great numbers.
+  virtual PageLookup lookup() const = 0;
 
   // Copies bytes from a guest-physical address. Zero pages read as zeros. Stops before the first
   // absent page: `copied` bytes are good, `state` says what that page is (else kPresent).

@@ -19,16 +19,20 @@ absl::Status MeasureHandOver(const BenchServer& server, Effort effort, Report& r
   const int pins = effort == Effort::kFull ? 5000 : 500;
   SF_ASSIGN_OR_RETURN(const auto client, LocalClient::Connect(server.daemon_socket()));
   SF_ASSIGN_OR_RETURN(const auto kept, client->Pin(Select(kBenchGuest, 1), {}));
+  Samples question_us;
   Samples pin_us;
   Samples flat_us;
   SF_ASSIGN_OR_RETURN(const auto connection, Connection::Open(server.local_target()));
   SF_ASSIGN_OR_RETURN(const auto reader, connection->OpenSnapshot(Select(kBenchGuest, 2)));
   absl::Status status;
   for (int i = 0; i < pins && status.ok(); ++i) {
+    question_us.Add(1e6 * SecondsOf([&] {
+                      status = client->GetSnapshot(Select(kBenchGuest, 1 + i % 2)).status();
+                    }));
     std::shared_ptr<PinnedSnapshot> pinned;
     pin_us.Add(1e6 * SecondsOf([&] {
                  auto held = client->Pin(Select(kBenchGuest, 1 + i % 2), {});
-                 status = held.status();
+                 status.Update(held.status());
                  if (held.ok()) pinned = *std::move(held);
                }));
     if (i % 25 != 0) continue;
@@ -42,6 +46,8 @@ absl::Status MeasureHandOver(const BenchServer& server, Effort effort, Report& r
   SF_RETURN_IF_ERROR(status);
   Table table(fmt::format("Into a reader's hands, {} MiB", kept->page_count() >> 8),
               {"what", "p50 us", "p99 us"});
+  table.AddRow({"a question about one answered", Number{question_us.Median(), 1},
+                Number{question_us.Quantile(0.99), 1}});
   table.AddRow({"a generation pinned and mapped", Number{pin_us.Median(), 1},
                 Number{pin_us.Quantile(0.99), 1}});
   table.AddRow({"a flat view of it, 1 % of the pages elsewhere", Number{flat_us.Median(), 1},

@@ -58,7 +58,7 @@ class FileMemory {
 // The pointer that the page map gives for each access; whether the pin held is asked at the end.
 class PageMapMemory {
  public:
-  explicit PageMapMemory(const PinnedSnapshot& snapshot) : snapshot_(snapshot) {}
+  explicit PageMapMemory(const PinnedSnapshot& snapshot) : pages_(snapshot.lookup()) {}
 
   std::uint64_t Word(std::uint64_t address) const {
     std::uint64_t word = 0;
@@ -67,13 +67,12 @@ class PageMapMemory {
   }
   // Within a page.
   void Copy(std::uint64_t address, std::span<std::byte> to) const {
-    const Gfn gfn = Gfn::OfAddress(address);
-    const PinnedSnapshot::Run run = snapshot_.RunAt(gfn, gfn + 1);
-    std::memcpy(to.data(), run.bytes + address % kPageBytes, to.size());
+    std::memcpy(to.data(), pages_.BytesOf(Gfn::OfAddress(address)) + address % kPageBytes,
+                to.size());
   }
 
  private:
-  const PinnedSnapshot& snapshot_;
+  const PageLookup pages_;
 };
 
 // SnapshotReader::ReadAt: each access checks range, absent pages and pin.

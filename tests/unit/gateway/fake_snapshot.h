@@ -15,6 +15,7 @@ class FakeSnapshot final : public PinnedSnapshot {
   explicit FakeSnapshot(std::vector<Slot> slots, std::vector<std::uint64_t> machine_frames = {})
       : slots_(std::move(slots)), machine_frames_(std::move(machine_frames)) {
     arena_.resize(256 * kPageBytes);
+    segment_ = arena_.data();
     for (std::size_t page = 0; page < 256; ++page) {
       std::memset(arena_.data() + page * kPageBytes, static_cast<int>(page), kPageBytes);
     }
@@ -34,6 +35,7 @@ class FakeSnapshot final : public PinnedSnapshot {
     }
     return run;
   }
+  PageLookup lookup() const override { return {slots_.data(), &segment_, 8}; }
   absl::StatusOr<ReadResult> Read(std::uint64_t, std::span<std::byte>) const override {
     return absl::UnimplementedError("not needed");
   }
@@ -44,6 +46,7 @@ class FakeSnapshot final : public PinnedSnapshot {
   std::vector<Slot> slots_;
   std::vector<std::uint64_t> machine_frames_;
   std::vector<std::byte> arena_;
+  const std::byte* segment_ = nullptr;
 };
 
 }  // namespace stillframe
