@@ -51,7 +51,9 @@ std::vector<Key> DaemonKeys(DaemonSettings& daemon) {
       {"socket_mode", FileModeValue{&daemon.socket_mode},
        "Permissions of the socket. Whoever may connect may read every guest's memory."},
       {"socket_group", TextValue{&daemon.socket_group, TextForm::kAccountName, "leave as it is"},
-       "Group that the socket is given to."},
+       "Group that the socket is given to. The systemd unit may give it to none but that of the "
+       "socket's directory: for another one it needs SupplementaryGroups=GROUP and "
+       "SystemCallFilter=@chown in a drop-in."},
       {"ledger", TextValue{&daemon.ledger, TextForm::kAbsolutePath, ""},
        "File that records which guests are paused right now, so that recovery can resume them "
        "after a crash. Keep it on a tmpfs."},

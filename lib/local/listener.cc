@@ -77,7 +77,10 @@ absl::StatusOr<Listener> Listener::Open(const std::string& path, std::uint32_t m
   }
   Listener listener(path, std::move(socket), file);
   // Until listen() every connect is refused, so the umask's mode is never in force for anyone.
-  if (!group.empty() && chown(path.c_str(), static_cast<uid_t>(-1), gid) != 0) {
+  // A directory with the set-group-ID bit has given it to its own group already, which the
+  // service's unit relies on: it may change no owner.
+  if (!group.empty() && file.st_gid != gid &&
+      chown(path.c_str(), static_cast<uid_t>(-1), gid) != 0) {
     return ErrnoStatus(errno, fmt::format("give {} to group {}", path, group));
   }
   if (chmod(path.c_str(), static_cast<mode_t>(mode)) != 0) {
