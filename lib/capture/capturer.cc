@@ -29,19 +29,38 @@ absl::StatusOr<SnapshotPtr> Capturer::Capture(std::shared_ptr<const GuestView> v
                                               const std::atomic<bool>& cancelled,
                                               std::uint64_t due_ns) {
   if (view != view_) AdoptView(std::move(view));
-  absl::Status captured = RunWindow(guard, cancelled);
+  absl::Status captured = PrepareNextMap();
+  if (captured.ok()) captured = RunWindow(guard, cancelled);
   if (captured.ok()) {
     pages_backend_mapped_ = guest_.CountBackendPages();
     captured = Finish(due_ns, cancelled);
   }
-  if (!captured.ok()) {
+  absl::StatusOr<SnapshotPtr> published =
+      captured.ok() ? Publish(trigger) : absl::StatusOr<SnapshotPtr>(captured);
+  if (!published.ok()) {
+    next_.reset();
     reserve_.Release(store_.arena());
     staged_.Release(store_.arena());
-    return captured;
+    return published;
   }
-  auto published = Publish(trigger);
-  if (!published.ok()) AbandonNext();
+  // Nobody waits for this any more.
+  FreeUnnamedSlots(PlanFinish(due_ns, cancelled), (*published)->pages.slots());
+  reserve_.Clear();
+  staged_.ReleaseStale(store_.arena());
+  staged_.Forget();
+  pending_.ClearAll();
+  everything_pending_ = false;
+  if (!PrepareNextMap().ok()) next_.reset();  // the next capture tries again, and says why not
   return published;
+}
+
+absl::Status Capturer::PrepareNextMap() {
+  const std::uint64_t pages = view_->map.page_count();
+  if (next_ && next_->pages() == pages) return absl::OkStatus();
+  std::span<const Slot> former;
+  if (newest_snapshot_ != nullptr) former = newest_snapshot_->pages.slots();
+  SF_ASSIGN_OR_RETURN(next_, PageMapDraft::Make(pages, former));
+  return absl::OkStatus();
 }
 
 // A new view means that memory came, went or moved. What the dirty log said about frames that
@@ -52,7 +71,6 @@ void Capturer::AdoptView(std::shared_ptr<const GuestView> view) {
   if (!same_frames) machine_frames_ = nullptr;
   view_ = std::move(view);
   const std::uint64_t pages = view_->map.page_count();
-  current_.resize(pages, kHoleSlot);
   source_.AdoptView(*view_, guest_.capabilities().dirty_log);
   pending_ = source_.readable();
   staged_.Resize(pages);
@@ -162,11 +180,10 @@ absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& can
 
 // Without a dirty log all of the guest was copied: only the check keeps each generation from
 // holding all of it, so that is never given up.
-absl::Status Capturer::Finish(std::uint64_t due_ns, const std::atomic<bool>& cancelled) {
+FinishPlan Capturer::PlanFinish(std::uint64_t due_ns, const std::atomic<bool>& cancelled) const {
   FinishPlan plan;
   plan.view = view_.get();
   plan.arena = &store_.arena();
-  plan.current = &current_;
   plan.pending = &pending_;
   plan.copied = &copied_;
   plan.reserve = &reserve_;
@@ -174,15 +191,13 @@ absl::Status Capturer::Finish(std::uint64_t due_ns, const std::atomic<bool>& can
   if (guest_.capabilities().dirty_log && !everything_pending_) plan.due_ns = due_ns;
   plan.clock = &clock_;
   plan.cancelled = &cancelled;
-  const absl::Status made = MakeNextMap(plan, next_, finish_);
-  if (!made.ok()) {
-    return Annotate(made, fmt::format("capture guest {}: withdrawn", guest_.identity().name));
-  }
-  FreeUnnamedSlots(plan, next_);
-  reserve_.Clear();
-  staged_.ReleaseStale(store_.arena());
-  staged_.Forget();
-  return absl::OkStatus();
+  return plan;
+}
+
+absl::Status Capturer::Finish(std::uint64_t due_ns, const std::atomic<bool>& cancelled) {
+  const absl::Status made = MakeNextMap(PlanFinish(due_ns, cancelled), *next_, finish_);
+  if (made.ok()) return made;
+  return Annotate(made, fmt::format("capture guest {}: withdrawn", guest_.identity().name));
 }
 
 CaptureMethod Capturer::MethodUsed() const {
@@ -195,13 +210,13 @@ CaptureMethod Capturer::MethodUsed() const {
 absl::Status Capturer::SealMachineFrames() {
   if (view_->machine_frames == nullptr || machine_frames_ != nullptr) return absl::OkStatus();
   const std::span<const std::uint64_t> frames(*view_->machine_frames);
-  if (frames.size() < next_.size()) {
+  if (frames.size() < next_->pages()) {
     return absl::InternalError(
-        fmt::format("{} pages have only {} machine frames", next_.size(), frames.size()));
+        fmt::format("{} pages have only {} machine frames", next_->pages(), frames.size()));
   }
   SF_ASSIGN_OR_RETURN(MachineFrames sealed, MachineFrames::Seal(fmt::format("stillframe-machine-{}",
                                                                             newest_.next().value),
-                                                                frames.first(next_.size())));
+                                                                frames.first(next_->pages())));
   machine_frames_ = std::make_shared<const MachineFrames>(std::move(sealed));
   return absl::OkStatus();
 }
@@ -217,11 +232,9 @@ absl::StatusOr<SnapshotPtr> Capturer::Publish(CaptureTrigger trigger) {
   metadata.wall_ns = window_.wall_ns;
   metadata.pause_begin_ns = window_.begin_ns;
   metadata.pause_end_ns = window_.end_ns;
-  metadata.pages_total = next_.size();
-  for (const Slot slot : next_) {
-    metadata.pages_present += slot < kSlotsMax ? 1 : 0;
-    metadata.pages_zero += slot == kZeroSlot ? 1 : 0;
-  }
+  metadata.pages_total = next_->pages();
+  metadata.pages_present = next_->tally().present;
+  metadata.pages_zero = next_->tally().zero;
   metadata.pages_absent = metadata.pages_total - metadata.pages_present - metadata.pages_zero;
   metadata.pages_copied = window_.pages_copied;
   metadata.pages_changed = finish_.pages_changed;
@@ -233,22 +246,12 @@ absl::StatusOr<SnapshotPtr> Capturer::Publish(CaptureTrigger trigger) {
   metadata.map = view_->map;
   SF_ASSIGN_OR_RETURN(metadata.vcpus, guest_.DecodeVcpus());
   SF_RETURN_IF_ERROR(SealMachineFrames());
-  SF_ASSIGN_OR_RETURN(SnapshotPtr published,
-                      store_.Publish(std::move(metadata), next_, machine_frames_));
-  std::swap(current_, next_);
+  SF_ASSIGN_OR_RETURN(PageMap pages, std::move(*next_).Seal());
+  next_.reset();
+  SF_ASSIGN_OR_RETURN(newest_snapshot_,
+                      store_.Publish(std::move(metadata), std::move(pages), machine_frames_));
   newest_ = newest_.next();
-  pending_.ClearAll();
-  everything_pending_ = false;
-  return published;
-}
-
-// The pages stay pending: the next capture copies them again.
-void Capturer::AbandonNext() {
-  SlotReleaser releaser(store_.arena());
-  for (std::size_t page = 0; page < next_.size(); ++page) {
-    const Slot slot = next_[page];
-    if (slot < kSlotsMax && slot != current_[page]) releaser.Add({slot, 1});
-  }
+  return newest_snapshot_;
 }
 
 }  // namespace stillframe

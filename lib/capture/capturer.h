@@ -26,6 +26,7 @@
 #include "guest/guest.h"
 #include "guest/page_bitmap.h"
 #include "guest/pause_guard.h"
+#include "store/page_map_draft.h"
 #include "store/snapshot_store.h"
 
 namespace stillframe {
@@ -60,8 +61,10 @@ class Capturer {
   absl::Status Finish(std::uint64_t due_ns, const std::atomic<bool>& cancelled);
   CaptureMethod MethodUsed() const;
   absl::Status SealMachineFrames();
+  FinishPlan PlanFinish(std::uint64_t due_ns, const std::atomic<bool>& cancelled) const;
   absl::StatusOr<SnapshotPtr> Publish(CaptureTrigger trigger);
-  void AbandonNext();
+  // Makes next_ unless it is there.
+  absl::Status PrepareNextMap();
 
   Guest& guest_;
   SnapshotStore& store_;
@@ -74,8 +77,8 @@ class Capturer {
   bool everything_pending_ = true;  // no page is known to be as in the newest generation
   std::shared_ptr<const MachineFrames> machine_frames_;  // of view_, once they were sealed
 
-  std::vector<Slot> current_;  // the newest generation's page map
-  std::vector<Slot> next_;     // the one being made
+  SnapshotPtr newest_snapshot_;
+  std::optional<PageMapDraft> next_;  // as the newest generation's map, before it is made the next
   SourcePages source_;
   PageBitmap pending_;           // must be copied before the next generation is whole
   PageBitmap copied_;            // what the window copied

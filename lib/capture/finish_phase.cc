@@ -21,13 +21,13 @@ void ForEachPending(const FinishPlan& plan, Visit visit) {
 }
 
 // Writes what the memory map alone decides: pages without bytes, and between regions nothing.
-std::uint64_t ApplyMap(const MemoryMap& map, std::vector<Slot>& next) {
+std::uint64_t ApplyMap(const MemoryMap& map, PageMapDraft& next) {
   std::uint64_t changed = 0;
   std::uint64_t at = 0;
   auto fill = [&](std::uint64_t end, Slot slot) {
     for (; at < end; ++at) {
-      if (next[at] == slot) continue;
-      next[at] = slot;
+      if (next.At(at) == slot) continue;
+      next.Set(at, slot);
       ++changed;
     }
   };
@@ -56,9 +56,8 @@ Slot Judge(const Arena& arena, Slot old, Slot fresh) {
 
 }  // namespace
 
-absl::Status MakeNextMap(const FinishPlan& plan, std::vector<Slot>& next, FinishResult& result) {
+absl::Status MakeNextMap(const FinishPlan& plan, PageMapDraft& next, FinishResult& result) {
   result = {};
-  next.assign(plan.current->begin(), plan.current->end());
   result.pages_changed = ApplyMap(plan.view->map, next);
 
   SlotCursor cursor = plan.reserve->From(0);
@@ -71,23 +70,23 @@ absl::Status MakeNextMap(const FinishPlan& plan, std::vector<Slot>& next, Finish
       check = check && plan.clock->MonotonicNs() < plan.due_ns;
       if (cancelled) return false;
     }
-    Slot& slot = next[gfn.value];
+    const Slot old = next.At(gfn.value);
     Slot says = CopyOf(plan, gfn, cursor);
     if (says != kZeroSlot) {
       if (check) {
-        says = Judge(*plan.arena, slot, says);
+        says = Judge(*plan.arena, old, says);
       } else {
         ++result.pages_unchecked;
       }
     }
-    if (slot != says) ++result.pages_changed;
-    slot = says;
+    if (old != says) ++result.pages_changed;
+    next.Set(gfn.value, says);
     return true;
   });
   return cancelled ? absl::CancelledError() : absl::OkStatus();
 }
 
-void FreeUnnamedSlots(const FinishPlan& plan, const std::vector<Slot>& next) {
+void FreeUnnamedSlots(const FinishPlan& plan, std::span<const Slot> next) {
   SlotReleaser releaser(*plan.arena);
   SlotCursor cursor = plan.reserve->From(0);
   ForEachPending(plan, [&](Gfn gfn) {

@@ -5,7 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
-#include <vector>
+#include <span>
 
 #include "absl/status/status.h"
 #include "base/clock.h"
@@ -14,6 +14,7 @@
 #include "guest/guest.h"
 #include "guest/page_bitmap.h"
 #include "store/arena.h"
+#include "store/page_map_draft.h"
 #include "store/slot.h"
 
 namespace stillframe {
@@ -21,8 +22,7 @@ namespace stillframe {
 struct FinishPlan {
   const GuestView* view = nullptr;
   Arena* arena = nullptr;
-  const std::vector<Slot>* current = nullptr;  // the newest generation's map
-  const PageBitmap* pending = nullptr;         // the pages that may have changed
+  const PageBitmap* pending = nullptr;   // the pages that may have changed
   const PageBitmap* copied = nullptr;    // those of them that were copied, in ascending order,
   const SlotReserve* reserve = nullptr;  // to these slots
   const StagedPages* staged = nullptr;   // and those that pre-copy copied
@@ -39,11 +39,12 @@ struct FinishResult {
   std::uint64_t pages_unchecked = 0;
 };
 
-// Fills `next`: a page whose content stayed the same keeps its slot, an all-zero page gets the zero
-// slot, another the slot of its copy. CANCELLED: start again from the pending set.
-absl::Status MakeNextMap(const FinishPlan& plan, std::vector<Slot>& next, FinishResult& result);
+// Turns `next`, the newest generation's map, into that of the one after it: a page whose content
+// stayed the same keeps its slot, an all-zero page gets the zero slot, another the slot of its
+// copy. CANCELLED: start again from the newest generation's map and the pending set.
+absl::Status MakeNextMap(const FinishPlan& plan, PageMapDraft& next, FinishResult& result);
 
 // Gives back the reserved and the staged slots that `next` does not name.
-void FreeUnnamedSlots(const FinishPlan& plan, const std::vector<Slot>& next);
+void FreeUnnamedSlots(const FinishPlan& plan, std::span<const Slot> next);
 
 }  // namespace stillframe

@@ -76,6 +76,9 @@ absl::Status Arena::Grow() {
                         Mapping::Shared(fd.get(), 0, options_.segment_bytes, Access::kReadWrite));
     // Page copies are other people's secrets: keep them out of this process's core dumps.
     madvise(segment->mapping.data(), segment->mapping.size(), MADV_DONTDUMP);
+    // Huge pages where the host allows them for shared memory (shmem_enabled: advise). All of the
+    // segment is touched anyway, so they waste nothing.
+    madvise(segment->mapping.data(), segment->mapping.size(), MADV_HUGEPAGE);
     SF_RETURN_IF_ERROR(segment->mapping.Populate(Access::kReadWrite));
     TouchPages(segment->mapping.span());
     SF_RETURN_IF_ERROR(SealAgainstNewWriters(fd.get()));

@@ -45,14 +45,18 @@ SnapshotStore::~SnapshotStore() = default;
 absl::StatusOr<SnapshotPtr> SnapshotStore::Publish(
     SnapshotMetadata metadata, std::span<const Slot> slots,
     std::shared_ptr<const MachineFrames> machine_frames) {
-  if (machine_frames != nullptr && machine_frames->frames().size() != slots.size()) {
+  SF_ASSIGN_OR_RETURN(PageMap pages, PageMap::Seal("stillframe-map", slots));
+  return Publish(std::move(metadata), std::move(pages), std::move(machine_frames));
+}
+
+absl::StatusOr<SnapshotPtr> SnapshotStore::Publish(
+    SnapshotMetadata metadata, PageMap pages, std::shared_ptr<const MachineFrames> machine_frames) {
+  const std::size_t page_count = pages.slots().size();
+  if (machine_frames != nullptr && machine_frames->frames().size() != page_count) {
     return absl::InvalidArgumentError(fmt::format("publish {} machine frames for {} pages",
-                                                  machine_frames->frames().size(), slots.size()));
+                                                  machine_frames->frames().size(), page_count));
   }
   metadata.frame_space = machine_frames == nullptr ? FrameSpace::kGuest : FrameSpace::kMachine;
-  SF_ASSIGN_OR_RETURN(
-      PageMap pages,
-      PageMap::Seal(fmt::format("stillframe-map-{}", metadata.generation.value), slots));
   const Generation generation = metadata.generation;
   SnapshotPtr published;
   std::vector<SnapshotEvent> events;
@@ -77,6 +81,12 @@ absl::StatusOr<SnapshotPtr> SnapshotStore::Publish(
     event.published = std::move(brief);
     event.generation = generation;
     pending_events_.push_back(std::move(event));
+    events = TakeEvents();
+  }
+  Announce(std::move(events));
+  // Readers wait for the new generation, not for what goes with the old ones.
+  {
+    MutexLock lock(mu_);
     ApplyRetention();
     events = TakeEvents();
   }

@@ -50,10 +50,14 @@ class SnapshotStore {
   Arena& arena() const { return *arena_; }
   const ControlPage& control() const { return *control_; }
 
-  // Makes a snapshot of `metadata` and `slots` the newest, evicts what retention says, appends the
-  // events. Takes over the arena slots that `slots` names and the previous generation does not.
+  // Makes a snapshot of `metadata` and `pages` the newest, evicts what retention says, appends the
+  // events. Takes over the arena slots that `pages` names and the previous generation does not.
   // `machine_frames`, where the guest has them, are of as many pages, and decide frame_space.
   // FAILED_PRECONDITION unless its number is the newest's plus one; on errors nothing is taken.
+  absl::StatusOr<SnapshotPtr> Publish(SnapshotMetadata metadata, PageMap pages,
+                                      std::shared_ptr<const MachineFrames> machine_frames = nullptr)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // The same with a copy of `slots`.
   absl::StatusOr<SnapshotPtr> Publish(SnapshotMetadata metadata, std::span<const Slot> slots,
                                       std::shared_ptr<const MachineFrames> machine_frames = nullptr)
       ABSL_LOCKS_EXCLUDED(mu_);

@@ -42,9 +42,8 @@ absl::Status Run(Effort effort, Report& report) {
                 static_cast<std::uint64_t>(round));
       if (row.content == Content::kChanged) guest.ChangeDirtyPages();
       SF_ASSIGN_OR_RETURN(const SnapshotPtr snapshot, still->Capture(row.due_ns));
-      const std::uint64_t now_ns = Clock::System().MonotonicNs();
       if (round > 0) {
-        row.ms.Add(static_cast<double>(now_ns - snapshot->metadata.pause_end_ns) * 1e-6);
+        row.ms.Add(static_cast<double>(still->told_ns() - snapshot->metadata.pause_end_ns) * 1e-6);
       }
     }
   }

@@ -4,6 +4,12 @@
 
 namespace stillframe::bench {
 
+StillCapture::StillCapture() {
+  events_.SetWakeUp([this] {
+    if (told_ns_ == 0) told_ns_ = Clock::System().MonotonicNs();
+  });
+}
+
 absl::StatusOr<std::unique_ptr<StillCapture>> StillCapture::Start(std::uint64_t pages,
                                                                   std::uint64_t spare_pages,
                                                                   std::uint64_t generations_max) {
@@ -30,6 +36,7 @@ absl::StatusOr<std::unique_ptr<StillCapture>> StillCapture::Start(std::uint64_t 
 }
 
 absl::StatusOr<SnapshotPtr> StillCapture::Capture(std::uint64_t due_ns) {
+  told_ns_ = 0;
   SF_ASSIGN_OR_RETURN(auto view, guest_->Refresh());
   return capturer_->Capture(std::move(view), guard_, CaptureTrigger::kRequest, cancelled_, due_ns);
 }

@@ -27,10 +27,14 @@ class StillCapture {
 
   absl::StatusOr<SnapshotPtr> Capture(std::uint64_t due_ns = ~std::uint64_t{0});
 
+  // When watchers were told of the last capture's generation (CLOCK_MONOTONIC).
+  std::uint64_t told_ns() const { return told_ns_; }
+
  private:
-  StillCapture() = default;
+  StillCapture();
 
   EventLog events_{1000};
+  std::uint64_t told_ns_ = 0;
   NoGuard guard_;
   std::atomic<bool> cancelled_{false};
   std::unique_ptr<StillGuest> guest_;
