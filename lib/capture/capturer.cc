@@ -29,7 +29,7 @@ absl::StatusOr<SnapshotPtr> Capturer::Capture(std::shared_ptr<const GuestView> v
                                               const std::atomic<bool>& cancelled,
                                               std::uint64_t due_ns) {
   if (view != view_) AdoptView(std::move(view));
-  absl::Status captured = PrepareNextMap();
+  absl::Status captured = Annotate(PrepareNextMap(), Attempt());
   if (captured.ok()) captured = RunWindow(guard, cancelled);
   if (captured.ok()) {
     pages_backend_mapped_ = guest_.CountBackendPages();
@@ -43,15 +43,21 @@ absl::StatusOr<SnapshotPtr> Capturer::Capture(std::shared_ptr<const GuestView> v
     staged_.Release(store_.arena());
     return published;
   }
-  // Nobody waits for this any more.
   FreeUnnamedSlots(PlanFinish(due_ns, cancelled), (*published)->pages.slots());
   reserve_.Clear();
   staged_.ReleaseStale(store_.arena());
   staged_.Forget();
   pending_.ClearAll();
   everything_pending_ = false;
-  if (!PrepareNextMap().ok()) next_.reset();  // the next capture tries again, and says why not
   return published;
+}
+
+void Capturer::MakeReady() {
+  if (view_ != nullptr && !PrepareNextMap().ok()) next_.reset();
+}
+
+std::string Capturer::Attempt() const {
+  return fmt::format("capture guest {}", guest_.identity().name);
 }
 
 absl::Status Capturer::PrepareNextMap() {
@@ -122,7 +128,7 @@ absl::Status Capturer::Reserve(std::uint64_t pages) {
 }
 
 absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& cancelled) {
-  const std::string attempt = fmt::format("capture guest {}", guest_.identity().name);
+  const std::string attempt = Attempt();
   const absl::StatusOr<std::uint64_t> rest = RunRounds(cancelled);
   if (!rest.ok()) return Annotate(rest.status(), attempt);
   const std::uint64_t estimate = *rest;
@@ -197,7 +203,7 @@ FinishPlan Capturer::PlanFinish(std::uint64_t due_ns, const std::atomic<bool>& c
 absl::Status Capturer::Finish(std::uint64_t due_ns, const std::atomic<bool>& cancelled) {
   const absl::Status made = MakeNextMap(PlanFinish(due_ns, cancelled), *next_, finish_);
   if (made.ok()) return made;
-  return Annotate(made, fmt::format("capture guest {}: withdrawn", guest_.identity().name));
+  return Annotate(made, Attempt() + ": withdrawn");
 }
 
 CaptureMethod Capturer::MethodUsed() const {

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -47,10 +48,15 @@ class Capturer {
                                       CaptureTrigger trigger, const std::atomic<bool>& cancelled,
                                       std::uint64_t due_ns = ~std::uint64_t{0});
 
+  // Does ahead what the next capture would otherwise do first. For when nobody waits; what fails is
+  // tried again, and reported, by the capture.
+  void MakeReady();
+
   // How long the guest stood still since the last call, failed captures included.
   std::uint64_t TakePausedNs() { return std::exchange(paused_ns_, 0); }
 
  private:
+  std::string Attempt() const;  // what error messages begin with
   void AdoptView(std::shared_ptr<const GuestView> view);
   // Faults in what may be copied; returns how many pages that will be, as far as is known.
   absl::StatusOr<std::uint64_t> PrepareSource();

@@ -166,6 +166,7 @@ void Worker::Run() {
     }
     Complete(std::move(served), result);
     if (absl::IsNotFound(result.status())) return Leave(result.status());
+    if (capturer_ != nullptr) capturer_->MakeReady();
   }
   Leave(absl::CancelledError("the daemon stops"));
 }

@@ -42,9 +42,9 @@ absl::StatusOr<std::shared_ptr<MappedSnapshot>> MappedSnapshot::Create(Parts par
 
 MappedSnapshot::MappedSnapshot(Parts parts)
     : parts_(std::move(parts)),
-      slot_shift_(static_cast<unsigned>(std::countr_zero(parts_.arena->slots_per_segment()))),
       slot_mask_(parts_.arena->slots_per_segment() - 1),
-      lookup_(parts_.pages.slots().data(), parts_.segments.data(), slot_shift_) {}
+      lookup_(parts_.pages.slots().data(), parts_.segments.data(),
+              static_cast<unsigned>(std::popcount(slot_mask_))) {}
 
 MappedSnapshot::~MappedSnapshot() { parts_.release(parts_.pin); }
 
@@ -57,7 +57,7 @@ PinnedSnapshot::Run MappedSnapshot::RunAt(Gfn gfn, Gfn end) const {
     return run;
   }
   const std::uint32_t index = first & slot_mask_;
-  run.bytes = parts_.segments[first >> slot_shift_] + (std::size_t{index} << kPageShift);
+  run.bytes = lookup_.BytesOf(gfn);
   run.range.pages =
       CountConsecutive(window.first(std::min<std::size_t>(window.size(), slot_mask_ + 1 - index)));
   return run;
@@ -73,13 +73,6 @@ absl::StatusOr<PinnedSnapshot::ReadResult> MappedSnapshot::Read(
                       "RANGE_PAST_END", {{"page_count", std::to_string(page_count())}});
   }
   ReadResult result;
-  const std::size_t in_page = address & (kPageBytes - 1);
-  if (!destination.empty() && destination.size() <= kPageBytes - in_page) {
-    if (const std::byte* page = lookup_.BytesOf(Gfn::OfAddress(address)); page != nullptr) {
-      std::memcpy(destination.data(), page + in_page, destination.size());
-      result.copied = destination.size();
-    }
-  }
   while (result.copied < destination.size()) {
     const std::uint64_t at = address + result.copied;
     const std::size_t left = destination.size() - result.copied;

@@ -77,7 +77,6 @@ class MappedSnapshot final : public PinnedSnapshot {
   explicit MappedSnapshot(Parts parts);
 
   const Parts parts_;
-  const unsigned slot_shift_;
   const std::uint32_t slot_mask_;
   const PageLookup lookup_;
 };

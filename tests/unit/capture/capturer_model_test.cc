@@ -2,6 +2,7 @@
 // in which every published generation must equal a plain copy made in its pause.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -51,6 +52,7 @@ TEST_P(CapturerModelTest, EveryGenerationEqualsThePlainCopyOfItsInstant) {
     bench.machine.fail_call = random() % 4 == 0 ? bench.machine.calls + 1 + random() % 9 : 0;
     const auto snapshot = bench.Capture();
     ASSERT_FALSE(bench.machine.paused) << "step " << step;
+    if (random() % 2 == 0) bench.capturer->MakeReady();
     if (!snapshot.ok()) continue;
     ++published;
     rounds += (*snapshot)->metadata.precopy_rounds;
@@ -60,6 +62,9 @@ TEST_P(CapturerModelTest, EveryGenerationEqualsThePlainCopyOfItsInstant) {
     for (const SnapshotPtr& live : bench.store->List()) {
       const auto& copy = copies.at(live->metadata.generation.value);
       const auto slots = live->pages.slots();
+      ASSERT_EQ(live->metadata.pages_zero, std::count(slots.begin(), slots.end(), kZeroSlot));
+      ASSERT_EQ(live->metadata.pages_present,
+                std::count_if(slots.begin(), slots.end(), [](Slot s) { return s < kSlotsMax; }));
       for (std::size_t page = 0; page < slots.size(); ++page) {
         const bool readable = live->metadata.map.KindOf(Gfn{page}) == RegionKind::kRam;
         ASSERT_EQ(slots[page] < kSlotsMax || slots[page] == kZeroSlot, readable);
