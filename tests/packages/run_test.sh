@@ -15,9 +15,8 @@ for version in 0.1.0 0.1.1; do
     { cat "$out/cpack.log"; exit 1; }
 done
 if command -v lintian >/dev/null; then
-  # The address in the packages is that of whoever makes them.
   lintian --allow-root --fail-on error \
-    --suppress-tags bogus-mail-host,bogus-mail-host-in-debian-changelog "$out"/packages/*_0.1.0_*.deb
+    --suppress-tags-from-file "$here/../../systemd/debian/lintian-tags" "$out"/packages/*_0.1.0_*.deb
 fi
 shopt -s extglob
 debs=("$out"/packages/!(*-dev)_*.deb)
