@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "contexts.h"
 #include "exit_code.h"
 #include "render/text.h"
 
@@ -21,7 +22,8 @@ constexpr char kFooter[] =
 
 // Text as it was given, until it is converted in one place with our own messages.
 struct RawText {
-  std::string guest, address, length, base, target, from, fill;
+  std::string guest, address, length, base, target, from, fill, target_text, context;
+  TlsFiles tls;
 };
 
 struct Parser {
@@ -37,22 +39,27 @@ struct Parser {
     app.require_subcommand(1);
     app.footer(kFooter);
     app.fallthrough();
-    app.add_option("--target", out.target,
+    app.add_option("--target", raw.target_text,
                    "unix:/PATH, HOST:PORT (gateways) or local:/PATH (the daemon's socket)")
         ->envname("STILLFRAME_TARGET")
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
-        ->capture_default_str()
+        ->default_str(kDefaultTarget)
         ->type_name("TARGET");
+    app.add_option("--context", raw.context,
+                   "A target with certificates, by its name in ~/.config/stillframe/config.toml")
+        ->envname("STILLFRAME_CONTEXT")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeLast)
+        ->type_name("NAME");
     app.add_flag("--json", json, "Print JSON for scripts");
     app.add_flag("--progress", progress, "Show progress even when stderr is no terminal");
-    app.add_option("--tls-ca", out.tls.ca, "PEM file: who signed the gateway's certificate")
-        ->envname("STILLFRAME_TLS_CA")
+    app.add_option("--cacert", raw.tls.ca, "PEM file: who signed the gateway's certificate")
+        ->envname("STILLFRAME_CACERT")
         ->type_name("FILE");
-    app.add_option("--tls-cert", out.tls.certificate, "PEM file: our certificate")
-        ->envname("STILLFRAME_TLS_CERT")
+    app.add_option("--cert", raw.tls.certificate, "PEM file: our certificate")
+        ->envname("STILLFRAME_CERT")
         ->type_name("FILE");
-    app.add_option("--tls-key", out.tls.key, "PEM file: its key")
-        ->envname("STILLFRAME_TLS_KEY")
+    app.add_option("--key", raw.tls.key, "PEM file: its key")
+        ->envname("STILLFRAME_KEY")
         ->type_name("FILE");
     for (const CommandEntry& entry : CommandTable()) AddCommand(entry);
   }
@@ -69,6 +76,12 @@ struct Parser {
     switch (command) {
       case Command::kGuests:
       case Command::kVersion:
+      case Command::kWhoAmI:
+        return;
+      case Command::kPki:
+        sub.add_option("DIR", out.pki.directory, "Directory of the certificates; made if needed")
+            ->required()
+            ->option_text(" ");
         return;
       case Command::kCompletion:
         sub.add_option("SHELL", out.shell, "bash, zsh or fish")
@@ -139,6 +152,19 @@ struct Parser {
       case Command::kPlan:
         AddWishes(sub);
         return;
+      case Command::kPki:
+        sub.add_option("--gateway", out.pki.hosts,
+                       "Make the gateway's certificate, for this host name or address; repeat it")
+            ->take_all()
+            ->type_name("HOST");
+        sub.add_option("--client", out.pki.clients,
+                       "Make a client's certificate: spiffe://DOMAIN/PATH or a DNS name; repeat it")
+            ->take_all()
+            ->type_name("IDENTITY");
+        sub.add_option("--revoke", out.pki.revoke, "Revoke NAME.pem of the directory; repeat it")
+            ->take_all()
+            ->type_name("NAME");
+        return;
       default:
         return;
     }
@@ -174,11 +200,9 @@ struct Parser {
     if (json) out.output = Output::kJson;
     out.watch_for = std::chrono::seconds(watch_for_s);
     if (progress) out.progress = Progress::When::kAlways;
+    if (!IsOffline(out.command)) SF_RETURN_IF_ERROR(ChooseTarget());
+    if (!TakesGuest(out.command)) return absl::OkStatus();
     switch (out.command) {
-      case Command::kGuests:
-      case Command::kVersion:
-      case Command::kCompletion:
-        return absl::OkStatus();
       case Command::kShow:
       case Command::kRead:
       case Command::kDump:
@@ -198,6 +222,26 @@ struct Parser {
     if (out.command == Command::kWatch && !raw.from.empty()) {
       SF_ASSIGN_OR_RETURN(out.from_generation, ParseGeneration(raw.from));
     }
+    return absl::OkStatus();
+  }
+
+  // A target that is named brings no certificates of a context with it.
+  absl::Status ChooseTarget() {
+    if (!raw.target_text.empty()) {
+      out.target = raw.target_text;
+      out.tls = raw.tls;
+      return absl::OkStatus();
+    }
+    SF_ASSIGN_OR_RETURN(const Contexts contexts, LoadContexts(ContextsPath()));
+    const std::string name = raw.context.empty() ? contexts.chosen : raw.context;
+    if (!name.empty()) {
+      SF_ASSIGN_OR_RETURN(const Context context, contexts.Find(name));
+      out.target = context.target;
+      out.tls = context.tls;
+    }
+    if (!raw.tls.ca.empty()) out.tls.ca = raw.tls.ca;
+    if (!raw.tls.certificate.empty()) out.tls.certificate = raw.tls.certificate;
+    if (!raw.tls.key.empty()) out.tls.key = raw.tls.key;
     return absl::OkStatus();
   }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "command_table.h"
 #include "plan/planner.h"
@@ -17,6 +18,13 @@ namespace stillframe::cli {
 
 enum class Output : std::uint8_t { kText, kJson };
 enum class DumpFormat : std::uint8_t { kRaw, kElf, kLime };
+
+struct PkiArguments {
+  std::string directory;
+  std::vector<std::string> hosts;    // of the gateway
+  std::vector<std::string> clients;  // identities
+  std::vector<std::string> revoke;   // names of certificates in the directory
+};
 
 struct Arguments {
   Command command = Command::kGuests;
@@ -41,6 +49,7 @@ struct Arguments {
   std::uint64_t pages = 0;             // verify; 0: as many as are found
   std::chrono::seconds watch_for{30};  // plan
   PlanWishes wishes;                   // plan
+  PkiArguments pki;                    // pki
   std::string shell;                   // completion
 };
 
@@ -50,7 +59,9 @@ struct UsageText {
   std::string text;
 };
 
-// Reads STILLFRAME_TARGET, STILLFRAME_TLS_CA, _CERT and _KEY too.
+// Reads the environment (STILLFRAME_TARGET, _CONTEXT, _CACERT, _CERT, _KEY) and the file of
+// contexts too: what is given is taken from the command line first, then the environment, then the
+// context.
 std::variant<Arguments, UsageText> ParseArguments(int argc, const char* const* argv);
 
 }  // namespace stillframe::cli

@@ -53,6 +53,16 @@ std::span<const CommandEntry> CommandTable() {
        "Watch a guest for a while and advise how to capture it",
        "stillframe plan web1 --for 60 --pause-ms 5",
        {"--for", "--downtime-percent", "--pause-ms", "--generations"}},
+      {Command::kWhoAmI,
+       "whoami",
+       "Show who you are to the gateway, what you may do, and your quotas",
+       "stillframe whoami",
+       {}},
+      {Command::kPki,
+       "pki",
+       "Make certificates for gateway and clients, or revoke one",
+       "stillframe pki ./pki --gateway host.example.org --client spiffe://example.org/monitor/m1",
+       {"--gateway", "--client", "--revoke"}},
       {Command::kVersion, "version", "Print the version", "stillframe version", {}},
       {Command::kCompletion,
        "completion",
@@ -63,9 +73,18 @@ std::span<const CommandEntry> CommandTable() {
   return kTable;
 }
 
+bool IsOffline(Command command) {
+  return command == Command::kVersion || command == Command::kCompletion ||
+         command == Command::kPki;
+}
+
+bool TakesGuest(Command command) {
+  return !IsOffline(command) && command != Command::kGuests && command != Command::kWhoAmI;
+}
+
 std::span<const std::string_view> GlobalOptions() {
-  static constexpr std::array<std::string_view, 7> kOptions = {
-      "--target", "--json", "--progress", "--tls-ca", "--tls-cert", "--tls-key", "--help"};
+  static constexpr std::array<std::string_view, 8> kOptions = {
+      "--target", "--context", "--json", "--progress", "--cacert", "--cert", "--key", "--help"};
   return kOptions;
 }
 

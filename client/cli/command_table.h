@@ -19,6 +19,8 @@ enum class Command : unsigned char {
   kWatch,
   kVerify,
   kPlan,
+  kWhoAmI,
+  kPki,
   kVersion,
   kCompletion,
 };
@@ -32,6 +34,12 @@ struct CommandEntry {
 };
 
 std::span<const CommandEntry> CommandTable();
+
+// Whether the command works without a connection.
+bool IsOffline(Command command);
+
+// Whether its first argument is a guest.
+bool TakesGuest(Command command);
 
 // Valid before and after a subcommand.
 std::span<const std::string_view> GlobalOptions();

@@ -9,11 +9,6 @@ namespace {
 
 constexpr char kListGuests[] = R"(stillframe guests 2>/dev/null | awk 'NR>1 {print $1}')";
 
-bool TakesGuest(const CommandEntry& entry) {
-  return entry.command != Command::kGuests && entry.command != Command::kVersion &&
-         entry.command != Command::kCompletion;
-}
-
 std::string JoinOptions(const CommandEntry& entry) {
   std::string joined;
   for (const auto option : entry.options) joined += fmt::format("{} ", option);
@@ -28,7 +23,7 @@ std::string Bash() {
   for (const CommandEntry& entry : CommandTable()) {
     names += fmt::format("{}{}", names.empty() ? "" : " ", entry.name);
     std::string words;
-    if (TakesGuest(entry)) words = fmt::format(" $({})", kListGuests);
+    if (TakesGuest(entry.command)) words = fmt::format(" $({})", kListGuests);
     if (entry.command == Command::kCompletion) words = " bash zsh fish";
     cases += fmt::format("    {}) words=\"{}{}\" ;;\n", entry.name, JoinOptions(entry), words);
   }
@@ -40,7 +35,7 @@ _stillframe() {{
     case "${{COMP_WORDS[i]}}" in -*) ;; *) command="${{COMP_WORDS[i]}}"; break ;; esac
   done
   case "$prev" in
-    -o|--output|--tls-ca|--tls-cert|--tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    -o|--output|--cacert|--cert|--key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     --format) COMPREPLY=($(compgen -W "raw elf lime" -- "$cur")); return ;;
   esac
   case "$command" in
@@ -60,7 +55,8 @@ std::string Zsh() {
     commands +=
         fmt::format("    '{}:{}'\n", entry.name, entry.summary.substr(0, entry.summary.find(':')));
     std::string words = fmt::format("compadd -- {}", JoinOptions(entry));
-    if (TakesGuest(entry)) words += fmt::format("; compadd -- ${{(f)\"$({})\"}}", kListGuests);
+    if (TakesGuest(entry.command))
+      words += fmt::format("; compadd -- ${{(f)\"$({})\"}}", kListGuests);
     if (entry.command == Command::kCompletion) words += "; compadd bash zsh fish";
     cases += fmt::format("    {}) {} ;;\n", entry.name, words);
   }
@@ -74,7 +70,7 @@ _stillframe() {{
     return
   fi
   case ${{words[CURRENT-1]}} in
-    -o|--output|--tls-ca|--tls-cert|--tls-key) _files; return ;;
+    -o|--output|--cacert|--cert|--key) _files; return ;;
     --format) compadd raw elf lime; return ;;
   esac
   case ${{words[2]}} in
@@ -100,7 +96,7 @@ std::string Fish() {
                                                 : "";
       script += fmt::format("complete -c stillframe -n {} -l {}{}\n", seen, option.substr(2), more);
     }
-    if (TakesGuest(entry)) {
+    if (TakesGuest(entry.command)) {
       script += fmt::format("complete -c stillframe -n {} -a \"({})\"\n", seen,
                             R"(stillframe guests 2>/dev/null | awk 'NR>1 {print \$1}')");
     }

@@ -37,7 +37,7 @@ int Run(int argc, char** argv) {
   const auto& arguments = std::get<Arguments>(parsed);
   absl::Status status;
   bool interrupted = false;
-  if (arguments.command == Command::kVersion || arguments.command == Command::kCompletion) {
+  if (IsOffline(arguments.command)) {
     status = RunOffline(arguments);
   } else {
     const Interrupt interrupt;

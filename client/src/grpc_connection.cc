@@ -11,6 +11,7 @@
 #include "grpc_snapshot_reader.h"
 #include "grpc_status.h"
 #include "resuming_watch.h"
+#include "stillframe/v1/access_service.grpc.pb.h"
 #include "stillframe/v1/guest_service.grpc.pb.h"
 #include "stillframe/v1/snapshot_service.grpc.pb.h"
 
@@ -24,8 +25,16 @@ class GrpcConnection final : public Connection {
  public:
   explicit GrpcConnection(std::shared_ptr<const GrpcChannels> channels)
       : channels_(std::move(channels)),
+        access_(v1::AccessService::NewStub(channels_->calls)),
         guests_(v1::GuestService::NewStub(channels_->calls)),
         snapshots_(v1::SnapshotService::NewStub(channels_->calls)) {}
+
+  absl::StatusOr<v1::Access> WhoAmI() override {
+    v1::WhoAmIResponse response;
+    SF_RETURN_IF_ERROR(Ask(
+        [&](grpc::ClientContext& context) { return access_->WhoAmI(&context, {}, &response); }));
+    return std::move(*response.mutable_access());
+  }
 
   absl::StatusOr<std::vector<v1::Guest>> ListGuests() override {
     std::vector<v1::Guest> guests;
@@ -118,6 +127,7 @@ class GrpcConnection final : public Connection {
   }
 
   const std::shared_ptr<const GrpcChannels> channels_;
+  const std::unique_ptr<v1::AccessService::Stub> access_;
   const std::unique_ptr<v1::GuestService::Stub> guests_;
   const std::unique_ptr<v1::SnapshotService::Stub> snapshots_;
 };

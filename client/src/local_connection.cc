@@ -1,6 +1,7 @@
 #include "local_connection.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <optional>
 #include <utility>
@@ -48,6 +49,17 @@ struct CaptureResult {
 class LocalConnection final : public Connection {
  public:
   explicit LocalConnection(std::shared_ptr<LocalLink> link) : link_(std::move(link)) {}
+
+  absl::StatusOr<v1::Access> WhoAmI() override {
+    SF_RETURN_IF_ERROR(link_->Client().status());
+    v1::Access access;
+    access.set_principal(fmt::format("user:{}", geteuid()));
+    access.set_peer(fmt::format("unix:pid={},uid={}", getpid(), geteuid()));
+    v1::Access::Grant& grant = *access.add_grants();
+    grant.add_guests("*");
+    for (const char* const right : {"list", "read", "capture", "pin"}) grant.add_rights(right);
+    return access;
+  }
 
   absl::StatusOr<std::vector<v1::Guest>> ListGuests() override {
     SF_ASSIGN_OR_RETURN(const auto client, link_->Client());

@@ -27,7 +27,9 @@ std::string Comment(std::string_view text) {
   return out + line + "\n";
 }
 
-std::string Render(std::string_view opener, const Schema& schema) {
+}  // namespace
+
+std::string RenderDefaultFile(std::string_view opener, const Schema& schema) {
   std::string out(opener);
   for (const Section& section : schema) {
     const bool repeated = section.kind == SectionKind::kArrayOfTables;
@@ -43,12 +45,10 @@ std::string Render(std::string_view opener, const Schema& schema) {
   return out;
 }
 
-}  // namespace
-
 std::string DefaultStillframedToml() {
   StillframedConfig config;
   GuestRule rule{"web*", config.guests.defaults};
-  return Render(
+  return RenderDefaultFile(
       "# stillframed(8) reads this as /etc/stillframe/stillframed.toml; see stillframed.toml(5).\n"
       "# Every key is here, commented out, at its default. Unknown keys are errors.\n"
       "# Check a change with: stillframed --check-config\n",
@@ -57,7 +57,7 @@ std::string DefaultStillframedToml() {
 
 std::string DefaultGatewayToml() {
   GatewayConfig config;
-  return Render(
+  return RenderDefaultFile(
       "# stillframe-gateway(8) reads this as /etc/stillframe/gateway.toml; see gateway.toml(5).\n"
       "# Every key is here, commented out, at its default. Unknown keys are errors.\n"
       "# Check a change with: stillframe-gateway --check-config\n",

@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/status.h"
 #include "base/units.h"
 #include "config/config_file.h"
+#include "config/listen_address.h"
 #include "config/problems.h"
 #include "config/toml_reader.h"
 
@@ -19,15 +22,53 @@ std::vector<Key> GatewayKeys(GatewaySettings& gateway) {
   return {
       {"daemon_socket", TextValue{&gateway.daemon_socket, TextForm::kSocketPath, ""},
        "Socket of stillframed: the key daemon.socket of stillframed.toml."},
-      {"listen", TextListValue{&gateway.listen, ListForm::kListenAddresses, 1, 16},
-       "Where gRPC is served. The gateway speaks no TLS, so it refuses every address that the "
-       "network could reach; use an ssh tunnel from elsewhere. Any user of this host can connect "
-       "to a TCP port; a unix socket has permissions."},
+      {"listen",
+       TextListValue{&gateway.listen, 1, 16,
+                     "of unix:/PATH, ADDRESS:PORT with a numeric address, or localhost:PORT",
+                     CheckListenAddress},
+       "Where gRPC is served. An address that the network could reach needs [tls]; without it, any "
+       "user of this host can connect to a loopback port and is called anonymous. Users who come "
+       "through a unix socket are known by name."},
       {"socket_mode", FileModeValue{&gateway.socket_mode},
-       "Permissions of unix sockets. Whoever may connect may read every guest's memory."},
+       "Permissions of unix sockets. Without a policy, whoever may connect may read every guest's "
+       "memory."},
       {"socket_group", TextValue{&gateway.socket_group, TextForm::kAccountName, "leave as it is"},
        "Group that unix sockets are given to; the gateway must be a member of it."},
+      {"policy",
+       TextValue{&gateway.policy, TextForm::kAbsolutePath,
+                 "whoever a unix socket lets in may do everything but administer, nobody else may "
+                 "do anything"},
+       "File that says who may do what with which guest: policy.toml(5). Read anew when it "
+       "changes; one with a mistake is reported and the old one stays in force."},
       {"log_level", LogLevelChoice(&gateway.log_level), "Least severe message that is logged."},
+  };
+}
+
+std::vector<Key> TlsKeys(TlsSettings& tls) {
+  constexpr std::string_view kNoTls = "no TLS";
+  return {
+      {"certificate", TextValue{&tls.certificate, TextForm::kAbsolutePath, kNoTls},
+       "The gateway's certificate and those between it and its CA."},
+      {"key", TextValue{&tls.key, TextForm::kAbsolutePath, kNoTls},
+       "Its private key; no one but the gateway should be able to read it."},
+      {"client_ca", TextValue{&tls.client_ca, TextForm::kAbsolutePath, kNoTls},
+       "Certificates of the CAs that clients' certificates must come from. Every client needs one, "
+       "with a SPIFFE URI or a DNS name as subject alternative name: that is who it is."},
+      {"crl", TextValue{&tls.crl, TextForm::kAbsolutePath, "none is checked"},
+       "Revocation lists of those CAs. A certificate whose CA has no list here is refused."},
+  };
+}
+
+std::vector<Key> AuditKeys(AuditSettings& audit) {
+  return {
+      {"file", TextValue{&audit.file, TextForm::kAbsolutePath, "no file"},
+       "File that gets one JSON object a line for every call: who, what, which guest and "
+       "generation, which ranges, how many bytes, how it ended. Opened anew at SIGHUP."},
+      {"journal", BooleanValue{&audit.journal},
+       "Whether the same goes to the journal, with fields such as STILLFRAME_PRINCIPAL."},
+      {"records_max", NumberValue{&audit.records_max, 16, 1'048'576, "records", ""},
+       "Records of calls that are open or not written yet. At the bound calls are refused: what "
+       "cannot be recorded is not done."},
   };
 }
 
@@ -37,7 +78,8 @@ std::vector<Key> LimitKeys(GatewayLimits& limits) {
        "Open streams and captures of all clients; the next one is refused."},
       {"streams_per_client_max",
        NumberValue{&limits.streams_per_client_max, 1, 65'536, "streams", ""},
-       "The same on one connection. At most streams_max."},
+       "The same for one principal, unless a [[quota]] of the policy names it. At most "
+       "streams_max."},
       {"threads_max", NumberValue{&limits.threads_max, 2, 1024, "threads", ""},
        "Threads that serve calls."},
       {"request_ranges_max", NumberValue{&limits.request_ranges_max, 1, 1'048'576, "ranges", ""},
@@ -60,7 +102,7 @@ std::vector<Key> LimitKeys(GatewayLimits& limits) {
        "Generations that all clients hold at once; pins_per_connection_max of stillframed.toml "
        "bounds them too."},
       {"pins_per_client_max", NumberValue{&limits.pins_per_client_max, 1, 65'536, "pins", ""},
-       "The same for one client. At most pins_max."},
+       "The same for one principal, unless a [[quota]] of the policy names it. At most pins_max."},
       {"pin_ttl_ms_max", NumberValue{&limits.pin_ttl_ms_max, 1000, 86'400'000, "ms", ""},
        "Longest time that a pin lasts without being renewed; pin_ttl_ms_max of stillframed.toml "
        "bounds it too."},
@@ -90,12 +132,41 @@ void CheckLimits(const GatewayLimits& limits, const TomlReader& reader, Problems
   }
 }
 
+// Certificates come together, and addresses that the network reaches need them.
+void CheckTls(const GatewayConfig& config, const TomlReader& reader, Problems& problems) {
+  const TlsSettings& tls = config.tls;
+  for (const auto& [key, value] : {std::pair<std::string_view, const std::string&>("key", tls.key),
+                                   {"client_ca", tls.client_ca},
+                                   {"certificate", tls.certificate}}) {
+    const bool others =
+        !tls.certificate.empty() || !tls.key.empty() || !tls.client_ca.empty() || !tls.crl.empty();
+    if (value.empty() && others) {
+      problems.Add(reader.LineOf("tls", key), fmt::format("tls.{}", key),
+                   "missing: certificate, key and client_ca only work together");
+    }
+  }
+  for (const std::string& text : config.gateway.listen) {
+    const absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
+    if (!address.ok()) continue;
+    if (const absl::Status reach = CheckReach(*address, !tls.empty()); !reach.ok()) {
+      problems.Add(reader.LineOf("gateway", "listen"), "gateway.listen", MessageOf(reach));
+    }
+  }
+}
+
 }  // namespace
 
 Schema DescribeGatewayConfig(GatewayConfig& config) {
   return {
       {"gateway", "Where the gateway reads and where it serves.", GatewayKeys(config.gateway),
        SectionKind::kTable},
+      {"tls",
+       "Certificates for TCP addresses: TLS 1.3, and every client has to show a certificate of its "
+       "own. The files are read anew when they change; what is wrong is reported and the old ones "
+       "stay in force.",
+       TlsKeys(config.tls), SectionKind::kTable},
+      {"audit", "The record of every call. Off unless a file or the journal is named.",
+       AuditKeys(config.audit), SectionKind::kTable},
       {"limits",
        "What clients may take together. At a bound a call is refused; others are not disturbed.",
        LimitKeys(config.limits), SectionKind::kTable},
@@ -111,6 +182,7 @@ absl::StatusOr<GatewayConfig> ParseGatewayConfig(std::string_view text,
   reader.CheckSections(schema, problems);
   for (const Section& section : schema) reader.ReadTable(section, problems);
   CheckLimits(config.limits, reader, problems);
+  CheckTls(config, reader, problems);
   SF_RETURN_IF_ERROR(problems.First());
   return config;
 }

@@ -18,6 +18,7 @@ struct GatewaySettings {
   std::vector<std::string> listen = {"unix:/run/stillframe/gateway.sock"};
   std::uint32_t socket_mode = 0660;
   std::string socket_group;  // empty: the gateway's own group
+  std::string policy;        // empty: the permissions of unix sockets decide
   LogLevel log_level = LogLevel::kInfo;
 };
 
@@ -37,8 +38,26 @@ struct GatewayLimits {
   std::uint64_t watch_events_max = 1024;
 };
 
+// PEM files. All empty, or all but `crl` given.
+struct TlsSettings {
+  std::string certificate;
+  std::string key;
+  std::string client_ca;
+  std::string crl;
+
+  bool empty() const { return certificate.empty(); }
+};
+
+struct AuditSettings {
+  std::string file;  // empty: none
+  bool journal = false;
+  std::uint64_t records_max = 8192;
+};
+
 struct GatewayConfig {
   GatewaySettings gateway;
+  TlsSettings tls;
+  AuditSettings audit;
   GatewayLimits limits;
 };
 

@@ -1,12 +1,11 @@
 #include "config/guest_policy.h"
 
-#include <fnmatch.h>
+#include "config/guest_pattern.h"
 
 namespace stillframe {
 
 bool GuestRule::Matches(std::string_view name, const GuestId& id) const {
-  if (const auto wanted = Uuid::Parse(match)) return *wanted == id;
-  return fnmatch(match.c_str(), std::string(name).c_str(), 0) == 0;
+  return GuestPatternMatches(match, name, id.ToString());
 }
 
 const GuestPolicy& GuestPolicies::PolicyFor(std::string_view name, const GuestId& id) const {

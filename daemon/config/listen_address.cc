@@ -15,7 +15,9 @@ constexpr std::string_view kUnixPrefix = "unix:";
 
 absl::Status NotAnAddress(std::string_view text) {
   return absl::InvalidArgumentError(fmt::format(
-      "\"{}\" is not an address: write unix:/PATH, 127.0.0.1:PORT or [::1]:PORT", Printable(text)));
+      "\"{}\" is not an address: write unix:/PATH, ADDRESS:PORT with a numeric address (such as "
+      "127.0.0.1 or [::1]), or localhost:PORT",
+      Printable(text)));
 }
 
 std::optional<std::uint16_t> ParsePort(std::string_view text) {
@@ -25,14 +27,11 @@ std::optional<std::uint16_t> ParsePort(std::string_view text) {
   return port;
 }
 
-// Numeric addresses only: a name could resolve to anything, but for the one that means loopback
-// by definition (RFC 6761).
-bool IsLoopback(const std::string& host) {
-  if (host == "localhost") return true;
+bool IsNumeric(const std::string& host, bool bracketed) {
   in_addr v4{};
-  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
   in6_addr v6{};
-  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+  return bracketed ? inet_pton(AF_INET6, host.c_str(), &v6) == 1
+                   : inet_pton(AF_INET, host.c_str(), &v4) == 1;
 }
 
 absl::StatusOr<ListenAddress> ParseUnix(std::string_view text) {
@@ -48,6 +47,14 @@ absl::StatusOr<ListenAddress> ParseUnix(std::string_view text) {
 }
 
 }  // namespace
+
+bool ListenAddress::IsLocal() const {
+  if (kind == Kind::kUnix || host == "localhost") return true;
+  in_addr v4{};
+  if (inet_pton(AF_INET, host.c_str(), &v4) == 1) return (ntohl(v4.s_addr) >> 24) == 127;
+  in6_addr v6{};
+  return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
 
 std::string ListenAddress::ToString() const {
   if (kind == Kind::kUnix) return fmt::format("unix:{}", path);
@@ -68,16 +75,23 @@ absl::StatusOr<ListenAddress> ParseListenAddress(std::string_view text) {
   if (!port.has_value()) return NotAnAddress(text);
 
   ListenAddress address;
-  address.kind = ListenAddress::Kind::kLoopbackTcp;
+  address.kind = ListenAddress::Kind::kTcp;
   address.host = host;
   address.port = *port;
-  if (!IsLoopback(address.host)) {
-    return absl::FailedPreconditionError(fmt::format(
-        "{} can be reached from the network, but the gateway speaks no TLS: listen on unix:/PATH, "
-        "127.0.0.1:PORT or [::1]:PORT, and reach it from elsewhere through an ssh tunnel (ssh -L)",
-        Printable(text)));
-  }
+  // Numeric only: a name could resolve to anything, but for the one that means loopback by
+  // definition (RFC 6761).
+  if (address.host != "localhost" && !IsNumeric(address.host, bracketed)) return NotAnAddress(text);
   return address;
+}
+
+absl::Status CheckListenAddress(std::string_view text) { return ParseListenAddress(text).status(); }
+
+absl::Status CheckReach(const ListenAddress& address, bool has_tls) {
+  if (has_tls || address.IsLocal()) return absl::OkStatus();
+  return absl::FailedPreconditionError(fmt::format(
+      "{} can be reached from the network: give the gateway certificates ([tls] in gateway.toml), "
+      "or listen on unix:/PATH, 127.0.0.1:PORT or [::1]:PORT",
+      Printable(address.ToString())));
 }
 
 }  // namespace stillframe

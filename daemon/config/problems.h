@@ -19,6 +19,8 @@ class Problems {
   // `key` is "section.key", or empty when the file as a whole is at fault.
   void Add(std::uint32_t line, std::string_view key, std::string_view what);
 
+  std::size_t count() const { return by_line_.size(); }
+
   // OK, or INVALID_ARGUMENT "FILE:LINE: KEY: WHAT", one printable line.
   absl::Status First() const;
 

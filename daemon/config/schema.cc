@@ -45,10 +45,7 @@ std::string Range(const TextValue& value) {
 }
 
 std::string Range(const TextListValue& value) {
-  const std::string_view what = value.form == ListForm::kListenAddresses
-                                    ? "of unix:/PATH, 127.0.0.1:PORT, [::1]:PORT or localhost:PORT"
-                                    : "absolute paths, * and ? and [...] match";
-  return fmt::format("{}..{} entries, {}", value.entries_min, value.entries_max, what);
+  return fmt::format("{}..{} entries, {}", value.entries_min, value.entries_max, value.entries_are);
 }
 
 std::string Range(const FileModeValue&) { return "octal text, \"0000\"..\"0777\""; }

@@ -13,6 +13,8 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/status.h"
+
 namespace stillframe {
 
 enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError };
@@ -41,14 +43,17 @@ struct TextValue {
   std::string_view empty_means;  // not empty: "" is accepted and means this
 };
 
-enum class ListForm { kAbsoluteGlobs, kListenAddresses };
-
 struct TextListValue {
   std::vector<std::string>* field = nullptr;
-  ListForm form = ListForm::kAbsoluteGlobs;
   std::size_t entries_min = 0;
   std::size_t entries_max = 0;
+  std::string_view entries_are;  // for people
+  // INVALID_ARGUMENT: what is wrong with an entry. Control characters never get there.
+  absl::Status (*check)(std::string_view entry) = nullptr;
 };
+
+// For lists of files.
+absl::Status CheckAbsoluteGlob(std::string_view entry);
 
 // Permission bits, written as an octal string: "0660".
 struct FileModeValue {

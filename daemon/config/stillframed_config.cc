@@ -81,7 +81,9 @@ std::vector<Key> DaemonKeys(DaemonSettings& daemon) {
 
 std::vector<Key> BackendKeys(BackendSettings& backends) {
   return {
-      {"qemu_qmp_globs", TextListValue{&backends.qemu_qmp_globs, ListForm::kAbsoluteGlobs, 0, 64},
+      {"qemu_qmp_globs",
+       TextListValue{&backends.qemu_qmp_globs, 0, 64, "absolute paths, * and ? and [...] match",
+                     CheckAbsoluteGlob},
        "QMP sockets of QEMU guests. A QMP socket serves one client at a time, so give each guest "
        "one that is Stillframe's alone: -qmp unix:/run/qemu/NAME.qmp,server=on,wait=off. An empty "
        "list turns the backend off."},

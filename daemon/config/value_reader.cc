@@ -77,15 +77,7 @@ absl::Status CheckEntry(const TextListValue& value, const std::string& entry) {
     return absl::InvalidArgumentError(
         fmt::format("\"{}\" has control characters", Printable(entry)));
   }
-  switch (value.form) {
-    case ListForm::kListenAddresses:
-      return ParseListenAddress(entry).status();
-    case ListForm::kAbsoluteGlobs:
-      if (IsAbsolutePath(entry, kPathMax)) return absl::OkStatus();
-      return absl::InvalidArgumentError(
-          fmt::format("\"{}\" is not an absolute path", Printable(entry)));
-  }
-  return absl::OkStatus();
+  return value.check(entry);
 }
 
 absl::Status Set(const Key&, const BooleanValue& value, const RawValue& raw) {
@@ -151,6 +143,12 @@ absl::Status Set(const Key& key, const ChoiceValue& value, const RawValue& raw) 
 }
 
 }  // namespace
+
+absl::Status CheckAbsoluteGlob(std::string_view entry) {
+  if (IsAbsolutePath(entry, kPathMax)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      fmt::format("\"{}\" is not an absolute path", Printable(entry)));
+}
 
 absl::Status SetField(const Key& key, const RawValue& raw) {
   return std::visit([&](const auto& value) { return Set(key, value, raw); }, key.value);

@@ -6,9 +6,9 @@
 
 namespace stillframe {
 
-CaptureCall::CaptureCall(std::unique_ptr<Quota::Lease> lease, std::shared_ptr<LocalClient> client,
+CaptureCall::CaptureCall(std::unique_ptr<GatewayCall> call, std::shared_ptr<LocalClient> client,
                          v1::CaptureSnapshotResponse* response)
-    : lease_(std::move(lease)), client_(std::move(client)), response_(response) {}
+    : call_(std::move(call)), client_(std::move(client)), response_(response) {}
 
 void CaptureCall::Capture(const std::string& guest) {
   operation_ = client_->Capture(
@@ -26,7 +26,12 @@ void CaptureCall::End(absl::StatusOr<v1::Snapshot> result) {
     if (ended_) return;
     ended_ = true;
   }
-  if (result.ok()) *response_->mutable_snapshot() = std::move(*result);
+  call_->End(result.status());
+  if (result.ok()) {
+    call_->Tell(*result);
+    call_->Redact(*result);
+    *response_->mutable_snapshot() = std::move(*result);
+  }
   Finish(ToGrpc(result.status()));
 }
 

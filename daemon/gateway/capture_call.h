@@ -8,7 +8,7 @@
 #include <memory>
 
 #include "base/mutex.h"
-#include "gateway/quota.h"
+#include "gateway/gateway_call.h"
 #include "local/client.h"
 #include "stillframe/v1/snapshot_service.pb.h"
 
@@ -16,10 +16,10 @@ namespace stillframe {
 
 class CaptureCall final : public grpc::ServerUnaryReactor {
  public:
-  CaptureCall(std::unique_ptr<Quota::Lease> lease, std::shared_ptr<LocalClient> client,
+  CaptureCall(std::unique_ptr<GatewayCall> call, std::shared_ptr<LocalClient> client,
               v1::CaptureSnapshotResponse* response);
 
-  // Once, before the reactor is given to gRPC.
+  // Once, before the reactor is given to gRPC. `guest` as it is called towards the daemon.
   void Capture(const std::string& guest);
 
   void OnCancel() override;
@@ -28,7 +28,7 @@ class CaptureCall final : public grpc::ServerUnaryReactor {
  private:
   void End(absl::StatusOr<v1::Snapshot> result) ABSL_LOCKS_EXCLUDED(mu_);
 
-  const std::unique_ptr<Quota::Lease> lease_;
+  const std::unique_ptr<GatewayCall> call_;
   const std::shared_ptr<LocalClient> client_;
   v1::CaptureSnapshotResponse* const response_;
 

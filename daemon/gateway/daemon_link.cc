@@ -8,6 +8,7 @@
 
 #include "base/reason.h"
 #include "base/status.h"
+#include "gateway/refusal.h"
 
 namespace stillframe {
 namespace {
@@ -125,8 +126,7 @@ absl::StatusOr<std::vector<v1::Guest>> DaemonLink::ListGuests() {
   return guests;
 }
 
-absl::StatusOr<v1::Guest> DaemonLink::GetGuest(std::string_view guest) {
-  SF_ASSIGN_OR_RETURN(std::vector<v1::Guest> guests, ListGuests());
+absl::StatusOr<v1::Guest> FindGuest(std::vector<v1::Guest> guests, std::string_view guest) {
   v1::Guest* named = nullptr;
   for (v1::Guest& candidate : guests) {
     if (candidate.uuid() == guest) return std::move(candidate);
@@ -139,11 +139,11 @@ absl::StatusOr<v1::Guest> DaemonLink::GetGuest(std::string_view guest) {
     named = &candidate;
   }
   if (named != nullptr) return std::move(*named);
-  return WithReason(absl::NotFoundError(fmt::format("no guest is called \"{}\"", guest)),
-                    "GUEST_NOT_FOUND", {{"guest", std::string(guest)}});
+  return GuestNotFound(guest);
 }
 
 std::shared_ptr<PinnedSnapshot> DaemonLink::FindHeld(const v1::SnapshotSelector& selector) {
+  if (selector.generation() == 0 || selector.epoch().empty()) return nullptr;
   std::vector<std::shared_ptr<PinnedSnapshot>> candidates;  // released without the lock
   {
     MutexLock lock(mu_);
@@ -172,11 +172,7 @@ std::shared_ptr<PinnedSnapshot> DaemonLink::Share(std::shared_ptr<PinnedSnapshot
 
 absl::StatusOr<std::shared_ptr<PinnedSnapshot>> DaemonLink::Pin(
     const v1::SnapshotSelector& selector) {
-  // An epoch is one boot seen by one run of the daemon: with it the name of a generation is exact,
-  // and needs no daemon to be resolved.
-  if (selector.generation() != 0 && !selector.epoch().empty()) {
-    if (auto held = FindHeld(selector)) return held;
-  }
+  if (auto held = FindHeld(selector)) return held;
   for (int attempt = 1;; ++attempt) {
     SF_ASSIGN_OR_RETURN(const std::shared_ptr<LocalClient> client, Client());
     SF_ASSIGN_OR_RETURN(const v1::Snapshot found, client->GetSnapshot(selector));

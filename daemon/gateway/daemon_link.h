@@ -23,6 +23,10 @@
 
 namespace stillframe {
 
+// The one of `guests` with that UUID or, where only one has it, that name. NOT_FOUND
+// (GUEST_NOT_FOUND), INVALID_ARGUMENT (GUEST_NAME_AMBIGUOUS).
+absl::StatusOr<v1::Guest> FindGuest(std::vector<v1::Guest> guests, std::string_view guest);
+
 class DaemonLink {
  public:
   using Connector = std::function<absl::StatusOr<std::unique_ptr<LocalClient>>()>;
@@ -45,13 +49,15 @@ class DaemonLink {
   // By name then UUID.
   absl::StatusOr<std::vector<v1::Guest>> ListGuests();
 
-  // NOT_FOUND (reason GUEST_NOT_FOUND), INVALID_ARGUMENT (GUEST_NAME_AMBIGUOUS).
-  absl::StatusOr<v1::Guest> GetGuest(std::string_view guest);
-
   // Pins a generation, or shares the pin that another reader of it already has. Blocks for a few
   // round trips to the daemon; for none when the selector names generation and epoch and the
   // snapshot is held already.
   absl::StatusOr<std::shared_ptr<PinnedSnapshot>> Pin(const v1::SnapshotSelector& selector)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // One that is held already, of a selector with generation and epoch: it names a snapshot exactly
+  // and needs no daemon to be resolved. Null: none.
+  std::shared_ptr<PinnedSnapshot> FindHeld(const v1::SnapshotSelector& selector)
       ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -62,8 +68,6 @@ class DaemonLink {
   void WaitUntilLost() ABSL_LOCKS_EXCLUDED(mu_);
   bool Nap(std::chrono::milliseconds time) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Away() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  std::shared_ptr<PinnedSnapshot> FindHeld(const v1::SnapshotSelector& selector)
-      ABSL_LOCKS_EXCLUDED(mu_);
   std::shared_ptr<PinnedSnapshot> Share(std::shared_ptr<PinnedSnapshot> snapshot)
       ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -1,5 +1,8 @@
 #include "gateway/error_details.h"
 
+#include <charconv>
+#include <cstdint>
+
 #include "base/reason.h"
 #include "base/status.h"
 #include "google/rpc/error_details.pb.h"
@@ -12,7 +15,7 @@ namespace {
 constexpr std::size_t kMessageBytesMax = 1024;
 constexpr std::size_t kMetadataBytesMax = 256;
 
-constexpr int kRetryDelayNs = 200'000'000;
+constexpr std::uint64_t kRetryMsDefault = 200;
 
 bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xc0u) == 0x80u; }
 
@@ -22,6 +25,18 @@ std::string Cut(std::string text, std::size_t bytes_max) {
   while (end > 0 && IsContinuation(text[end])) --end;
   text.resize(end);
   return text;
+}
+
+// 0: waiting does not help.
+std::uint64_t RetryMsOf(const absl::Status& status, const Reason& reason) {
+  const auto told = reason.metadata.find("retry_ms");
+  if (told != reason.metadata.end()) {
+    std::uint64_t retry_ms = 0;
+    const std::string& digits = told->second;
+    std::from_chars(digits.data(), digits.data() + digits.size(), retry_ms);
+    return retry_ms;
+  }
+  return absl::IsUnavailable(status) ? kRetryMsDefault : 0;
 }
 
 }  // namespace
@@ -45,9 +60,10 @@ std::string ErrorDetailsOf(const absl::Status& status) {
     }
     message.add_details()->PackFrom(info);
   }
-  if (status.code() == absl::StatusCode::kUnavailable) {
+  if (const std::uint64_t retry_ms = RetryMsOf(status, reason); retry_ms != 0) {
     google::rpc::RetryInfo retry;
-    retry.mutable_retry_delay()->set_nanos(kRetryDelayNs);
+    retry.mutable_retry_delay()->set_seconds(static_cast<std::int64_t>(retry_ms / 1000));
+    retry.mutable_retry_delay()->set_nanos(static_cast<std::int32_t>(retry_ms % 1000 * 1'000'000));
     message.add_details()->PackFrom(retry);
   }
   return message.SerializeAsString();

@@ -17,13 +17,11 @@ v1::Snapshot Brief(const v1::Snapshot& snapshot) {
 
 }  // namespace
 
-ChangedExtentsStream::ChangedExtentsStream(const GatewayContext& context,
-                                           grpc::CallbackServerContext* call,
-                                           std::unique_ptr<Quota::Lease> lease,
+ChangedExtentsStream::ChangedExtentsStream(std::unique_ptr<GatewayCall> call,
                                            std::shared_ptr<PinnedSnapshot> base,
                                            std::shared_ptr<PinnedSnapshot> target,
                                            std::uint64_t coalesce_pages)
-    : StreamWriter(context, call, std::move(lease)),
+    : StreamWriter(std::move(call)),
       base_(std::move(base)),
       target_(std::move(target)),
       walk_(base_->slots(), target_->slots(), coalesce_pages) {}
@@ -54,13 +52,9 @@ ChangedExtentsStream::Step ChangedExtentsStream::Next(v1::ListChangedExtentsResp
   return Step::kWrite;
 }
 
-AllocatedExtentsStream::AllocatedExtentsStream(const GatewayContext& context,
-                                               grpc::CallbackServerContext* call,
-                                               std::unique_ptr<Quota::Lease> lease,
+AllocatedExtentsStream::AllocatedExtentsStream(std::unique_ptr<GatewayCall> call,
                                                std::shared_ptr<PinnedSnapshot> snapshot)
-    : StreamWriter(context, call, std::move(lease)),
-      snapshot_(std::move(snapshot)),
-      walk_(snapshot_->slots()) {}
+    : StreamWriter(std::move(call)), snapshot_(std::move(snapshot)), walk_(snapshot_->slots()) {}
 
 AllocatedExtentsStream::Step AllocatedExtentsStream::Next(
     v1::ListAllocatedExtentsResponse& response, absl::Status& end) {

@@ -12,8 +12,7 @@ namespace stillframe {
 
 class ChangedExtentsStream final : public StreamWriter<v1::ListChangedExtentsResponse> {
  public:
-  ChangedExtentsStream(const GatewayContext& context, grpc::CallbackServerContext* call,
-                       std::unique_ptr<Quota::Lease> lease, std::shared_ptr<PinnedSnapshot> base,
+  ChangedExtentsStream(std::unique_ptr<GatewayCall> call, std::shared_ptr<PinnedSnapshot> base,
                        std::shared_ptr<PinnedSnapshot> target, std::uint64_t coalesce_pages);
 
  private:
@@ -29,8 +28,7 @@ class ChangedExtentsStream final : public StreamWriter<v1::ListChangedExtentsRes
 
 class AllocatedExtentsStream final : public StreamWriter<v1::ListAllocatedExtentsResponse> {
  public:
-  AllocatedExtentsStream(const GatewayContext& context, grpc::CallbackServerContext* call,
-                         std::unique_ptr<Quota::Lease> lease,
+  AllocatedExtentsStream(std::unique_ptr<GatewayCall> call,
                          std::shared_ptr<PinnedSnapshot> snapshot);
 
  private:

@@ -5,20 +5,31 @@
 
 #include <memory>
 
+#include "base/clock.h"
+#include "gateway/audit/audit_log.h"
+#include "gateway/capture_rate.h"
 #include "gateway/daemon_link.h"
+#include "gateway/guest_gate.h"
+#include "gateway/identity/caller_directory.h"
 #include "gateway/in_flight.h"
 #include "gateway/options.h"
 #include "gateway/pin_table.h"
+#include "gateway/principal_budgets.h"
 #include "gateway/quota.h"
 #include "gateway/stream_warden.h"
 
 namespace stillframe {
 
 struct GatewayContext {
-  ServingLimits limits;
+  const ServingLimits& limits;
+  const Clock& clock;
+  const CallerDirectory& callers;
+  const GuestGate& gate;
+  AuditLog& audit;
   std::shared_ptr<StreamWarden> warden;
-  std::shared_ptr<ByteBudget> budget;
+  PrincipalBudgets& budgets;
   std::shared_ptr<Quota> streams;
+  CaptureRate& captures;
   PinTable& pins;
   DaemonLink& link;
 };

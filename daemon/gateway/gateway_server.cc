@@ -4,18 +4,22 @@
 #include <grpc/grpc.h>
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/server_posix.h>
 
 #include <string_view>
 #include <utility>
 
 #include "base/status.h"
+#include "gateway/access_service.h"
+#include "gateway/audit/audit_sinks.h"
 #include "gateway/gateway_context.h"
 #include "gateway/guest_service.h"
 #include "gateway/health_gate.h"
+#include "gateway/identity/tls_credentials.h"
+#include "gateway/identity/unix_peers.h"
 #include "gateway/memory_service.h"
 #include "gateway/pin_service.h"
 #include "gateway/snapshot_service.h"
-#include "gateway/unix_socket.h"
 
 namespace stillframe {
 namespace {
@@ -33,9 +37,8 @@ void Configure(const ServingLimits& limits, grpc::ServerBuilder& builder) {
   quota.SetMaxThreads(static_cast<int>(limits.threads_max));
   builder.SetResourceQuota(quota);
   builder.SetMaxReceiveMessageSize(kRequestBytesMax);
-  builder.AddChannelArgument(
-      GRPC_ARG_MAX_CONCURRENT_STREAMS,
-      static_cast<int>(limits.streams_per_client_max + kShortCallsPerConnection));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             static_cast<int>(limits.streams_max + kShortCallsPerConnection));
   // Two gateways on one port would share its callers between them, unnoticed.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   // A peer that vanished without a word is found out within a minute.
@@ -48,26 +51,39 @@ std::string UnixPathOf(const std::string& address) {
   return address.starts_with(kUnixPrefix) ? address.substr(kUnixPrefix.size()) : std::string();
 }
 
+absl::StatusOr<std::vector<std::unique_ptr<AuditSink>>> OpenSinks(const AuditSettings& settings) {
+  std::vector<std::unique_ptr<AuditSink>> sinks;
+  if (!settings.file.empty()) {
+    SF_ASSIGN_OR_RETURN(auto file, OpenAuditFile(settings.file));
+    sinks.push_back(std::move(file));
+  }
+  if (settings.journal) sinks.push_back(OpenAuditJournal());
+  return sinks;
+}
+
 class Server final : public GatewayServer {
  public:
-  Server(const GatewayOptions& options, DaemonLink::Connector connect,
-         std::function<void(DaemonLink::State)> on_state)
-      : warden_(
-            std::make_shared<StreamWarden>(options.limits.stream_stall_ms_max, Clock::System())),
-        budget_(std::make_shared<ByteBudget>(options.limits.inflight_bytes_max, warden_)),
-        streams_(std::make_shared<Quota>(
-            Quota::Bound{"streams_max", options.limits.streams_max},
-            Quota::Bound{"streams_per_client_max", options.limits.streams_per_client_max})),
-        pin_quota_(std::make_shared<Quota>(
-            Quota::Bound{"pins_max", options.limits.pins_max},
-            Quota::Bound{"pins_per_client_max", options.limits.pins_per_client_max})),
-        pins_(options.limits.pin_ttl_ms_max, pin_quota_, Clock::System()),
+  Server(const GatewayOptions& options, std::vector<std::unique_ptr<AuditSink>> sinks,
+         DaemonLink::Connector connect, std::function<void(DaemonLink::State)> on_state)
+      : limits_(options.limits),
+        certificates_(options.tls, Clock::System()),
+        callers_(unix_peers_, options.tls.empty() ? nullptr : &certificates_),
+        policies_(options.policy),
+        audit_(std::move(sinks), options.audit.records_max),
+        warden_(std::make_shared<StreamWarden>(limits_.stream_stall_ms_max, Clock::System())),
+        budget_(std::make_shared<ByteBudget>(limits_.inflight_bytes_max, warden_)),
+        budgets_(budget_),
+        streams_(std::make_shared<Quota>(Quota::Bound{"streams_max", limits_.streams_max})),
+        captures_(Clock::System()),
+        pins_(limits_.pin_ttl_ms_max, limits_.pins_max, Clock::System()),
         link_(std::move(connect), DaemonLink::Options{},
               [this, on_state = std::move(on_state)](DaemonLink::State state) {
                 health_.Set(state);
                 if (on_state) on_state(state);
               }),
-        context_{options.limits, warden_, budget_, streams_, pins_, link_} {}
+        gate_(policies_, link_),
+        context_{limits_,  Clock::System(), callers_,  gate_, audit_, warden_,
+                 budgets_, streams_,        captures_, pins_, link_} {}
 
   ~Server() override {
     Shutdown(std::chrono::milliseconds(0));
@@ -75,6 +91,10 @@ class Server final : public GatewayServer {
   }
 
   absl::Status Listen(const GatewayOptions& options) {
+    if (!options.tls.empty()) {
+      SF_RETURN_IF_ERROR(certificates_.Load());
+      RequireTls13();
+    }
     // Never undone: when its last user goes, gRPC may wait 10 s for its backup poller (1.51,
     // tcp_posix.cc), and the end of the process has to be quick.
     grpc_init();
@@ -85,21 +105,24 @@ class Server final : public GatewayServer {
     std::vector<int> ports(options.listen.size(), 0);
     for (std::size_t i = 0; i < options.listen.size(); ++i) {
       const std::string path = UnixPathOf(options.listen[i]);
-      if (!path.empty()) SF_RETURN_IF_ERROR(ClearStaleSocket(path));
-      builder.AddListeningPort(options.listen[i], grpc::InsecureServerCredentials(), &ports[i]);
+      if (!path.empty()) {
+        SF_RETURN_IF_ERROR(unix_peers_.Listen(path, options.socket_group, options.socket_mode));
+      } else {
+        builder.AddListeningPort(options.listen[i], TcpCredentials(options), &ports[i]);
+      }
     }
+    builder.RegisterService(&access_service_);
     builder.RegisterService(&guest_service_);
     builder.RegisterService(&snapshot_service_);
     builder.RegisterService(&pin_service_);
     builder.RegisterService(&memory_service_);
-    {
-      const PrivateSockets until_opened;
-      server_ = builder.BuildAndStart();
-    }
+    server_ = builder.BuildAndStart();
     for (std::size_t i = 0; i < options.listen.size(); ++i) {
-      SF_RETURN_IF_ERROR(FinishAddress(options, options.listen[i], ports[i]));
+      SF_RETURN_IF_ERROR(FinishAddress(options.listen[i], ports[i]));
     }
     if (server_ == nullptr) return absl::UnavailableError("start the gRPC server: it did not");
+    SF_RETURN_IF_ERROR(
+        unix_peers_.Serve([this](int fd) { grpc::AddInsecureChannelFromFd(server_.get(), fd); }));
     health_.Attach(server_->GetHealthCheckService());
     return absl::OkStatus();
   }
@@ -107,40 +130,72 @@ class Server final : public GatewayServer {
   const std::vector<std::string>& addresses() const override { return addresses_; }
 
   void Shutdown(std::chrono::milliseconds grace) override {
+    unix_peers_.Stop();
     if (server_ != nullptr) server_->Shutdown(std::chrono::system_clock::now() + grace);
   }
 
+  void SetPolicy(AccessPolicy policy) override {
+    policies_.Replace(std::move(policy));
+    pins_.Sweep([this](const PinTable::Owner& owner, const v1::Snapshot& snapshot) {
+      return gate_.Has(owner.principal, snapshot.guest_name(), snapshot.guest_uuid(), Right::kPin);
+    });
+    warden_->RequestTurns();
+  }
+
+  absl::Status ReloadCertificates() override {
+    SF_RETURN_IF_ERROR(certificates_.Load());
+    warden_->RequestTurns();
+    return absl::OkStatus();
+  }
+
+  void ReopenAudit() override { audit_.Reopen(); }
+
   Statistics statistics() const override {
-    return {streams_->taken(), pin_quota_->taken(), budget_->bytes(), warden_->stalls()};
+    return {streams_->taken(), pins_.pins(), budget_->bytes(), warden_->stalls()};
   }
 
  private:
-  absl::Status FinishAddress(const GatewayOptions& options, const std::string& address, int port) {
+  std::shared_ptr<grpc::ServerCredentials> TcpCredentials(const GatewayOptions& options) {
+    if (options.tls.empty()) return grpc::InsecureServerCredentials();
+    credentials_.push_back(TlsCredentialsOf(certificates_));
+    return credentials_.back();
+  }
+
+  absl::Status FinishAddress(const std::string& address, int port) {
+    if (!UnixPathOf(address).empty()) {
+      addresses_.push_back(address);
+      return absl::OkStatus();
+    }
     if (server_ == nullptr || port == 0) {
       return absl::UnavailableError(fmt::format(
           "listen on {}: in use, or this process may not; gRPC's own log has the cause", address));
     }
-    const std::string path = UnixPathOf(address);
-    if (path.empty()) {
-      addresses_.push_back(fmt::format("{}:{}", address.substr(0, address.rfind(':')), port));
-      return absl::OkStatus();
-    }
-    addresses_.push_back(address);
-    return OpenSocketTo(path, options.socket_group, options.socket_mode);
+    addresses_.push_back(fmt::format("{}:{}", address.substr(0, address.rfind(':')), port));
+    return absl::OkStatus();
   }
 
+  const ServingLimits limits_;
   HealthGate health_;
+  UnixPeers unix_peers_;
+  ServerCertificates certificates_;
+  const CallerDirectory callers_;
+  PolicyBoard policies_;
+  AuditLog audit_;
   const std::shared_ptr<StreamWarden> warden_;
   const std::shared_ptr<ByteBudget> budget_;
+  PrincipalBudgets budgets_;
   const std::shared_ptr<Quota> streams_;
-  const std::shared_ptr<Quota> pin_quota_;
+  CaptureRate captures_;
   PinTable pins_;
   DaemonLink link_;
+  const GuestGate gate_;
   GatewayContext context_;
+  AccessService access_service_{context_};
   GuestService guest_service_{context_};
   SnapshotService snapshot_service_{context_};
   PinService pin_service_{context_};
   MemoryService memory_service_{context_};
+  std::vector<std::shared_ptr<grpc::ServerCredentials>> credentials_;  // of one port each
   std::vector<std::string> addresses_;
   std::unique_ptr<grpc::Server> server_;  // last: no call is open once it is gone
 };
@@ -150,7 +205,9 @@ class Server final : public GatewayServer {
 absl::StatusOr<std::unique_ptr<GatewayServer>> GatewayServer::Start(
     const GatewayOptions& options, DaemonLink::Connector connect,
     std::function<void(DaemonLink::State)> on_state) {
-  auto server = std::make_unique<Server>(options, std::move(connect), std::move(on_state));
+  SF_ASSIGN_OR_RETURN(auto sinks, OpenSinks(options.audit));
+  auto server =
+      std::make_unique<Server>(options, std::move(sinks), std::move(connect), std::move(on_state));
   SF_RETURN_IF_ERROR(server->Listen(options));
   return server;
 }

@@ -33,9 +33,18 @@ class GatewayServer {
   // Takes no more calls, gives open ones `grace` to end, then cancels them. Blocks.
   virtual void Shutdown(std::chrono::milliseconds grace) = 0;
 
+  // Puts a policy in force: for calls that begin, for those that are open, and for pins.
+  virtual void SetPolicy(AccessPolicy policy) = 0;
+
+  // Reads the certificates anew. What is wrong with them; then the old ones stay in force.
+  virtual absl::Status ReloadCertificates() = 0;
+
+  // The audit log's file may have been rotated.
+  virtual void ReopenAudit() = 0;
+
   struct Statistics {
-    std::uint32_t streams = 0;
-    std::uint32_t pins = 0;
+    std::uint64_t streams = 0;
+    std::uint64_t pins = 0;
     std::uint64_t inflight_bytes = 0;
     std::uint64_t stalls = 0;  // streams cancelled because their reader took nothing
   };

@@ -11,14 +11,15 @@
 
 namespace stillframe {
 
-absl::Status GuestService::List(const v1::ListGuestsRequest& request,
+absl::Status GuestService::List(GatewayCall& call, const v1::ListGuestsRequest& request,
                                 v1::ListGuestsResponse& response) {
+  SF_RETURN_IF_ERROR(call.Admit());
   SF_ASSIGN_OR_RETURN(const std::size_t page_size, PageSizeOf(request.page_size()));
   std::pair<std::string, std::string> after;
   if (!request.page_token().empty()) {
     SF_ASSIGN_OR_RETURN(after, ParsePageToken(request.page_token()));
   }
-  SF_ASSIGN_OR_RETURN(std::vector<v1::Guest> guests, context_.link.ListGuests());
+  SF_ASSIGN_OR_RETURN(std::vector<v1::Guest> guests, call.ListGuests());
   auto guest = guests.begin();
   if (!request.page_token().empty()) {
     guest = std::upper_bound(guests.begin(), guests.end(), after,
@@ -37,16 +38,22 @@ absl::Status GuestService::List(const v1::ListGuestsRequest& request,
   return absl::OkStatus();
 }
 
-grpc::ServerUnaryReactor* GuestService::ListGuests(grpc::CallbackServerContext* call,
+grpc::ServerUnaryReactor* GuestService::ListGuests(grpc::CallbackServerContext* grpc,
                                                    const v1::ListGuestsRequest* request,
                                                    v1::ListGuestsResponse* response) {
-  return Answered(call, List(*request, *response));
+  GatewayCall call(context_, grpc, "GuestService/ListGuests");
+  return Answered(call, List(call, *request, *response));
 }
 
-grpc::ServerUnaryReactor* GuestService::GetGuest(grpc::CallbackServerContext* call,
+grpc::ServerUnaryReactor* GuestService::GetGuest(grpc::CallbackServerContext* grpc,
                                                  const v1::GetGuestRequest* request,
                                                  v1::GetGuestResponse* response) {
-  absl::StatusOr<v1::Guest> guest = context_.link.GetGuest(request->guest());
+  GatewayCall call(context_, grpc, "GuestService/GetGuest");
+  const auto get = [&]() -> absl::StatusOr<v1::Guest> {
+    SF_RETURN_IF_ERROR(call.Admit());
+    return call.GetGuest(request->guest());
+  };
+  absl::StatusOr<v1::Guest> guest = get();
   if (guest.ok()) *response->mutable_guest() = std::move(*guest);
   return Answered(call, guest.status());
 }

@@ -1,7 +1,7 @@
 // stillframe.v1.GuestService.
 #pragma once
 
-#include "gateway/gateway_context.h"
+#include "gateway/gateway_call.h"
 #include "stillframe/v1/guest_service.grpc.pb.h"
 
 namespace stillframe {
@@ -18,7 +18,8 @@ class GuestService final : public v1::GuestService::CallbackService {
                                      v1::GetGuestResponse* response) override;
 
  private:
-  absl::Status List(const v1::ListGuestsRequest& request, v1::ListGuestsResponse& response);
+  static absl::Status List(GatewayCall& call, const v1::ListGuestsRequest& request,
+                           v1::ListGuestsResponse& response);
 
   GatewayContext& context_;
 };

@@ -29,7 +29,8 @@ class HealthGate {
     if (health_ == nullptr) return;
     for (const char* const service :
          {"", "stillframe.v1.GuestService", "stillframe.v1.SnapshotService",
-          "stillframe.v1.PinService", "stillframe.v1.MemoryService"}) {
+          "stillframe.v1.PinService", "stillframe.v1.MemoryService",
+          "stillframe.v1.AccessService"}) {
       health_->SetServingStatus(service, serving_);
     }
   }

@@ -4,7 +4,7 @@
 
 namespace stillframe {
 
-bool ByteBudget::Take(std::uint64_t bytes, StreamWarden::StreamId waiter) {
+bool ByteBudget::TakeHere(std::uint64_t bytes, StreamWarden::StreamId waiter) {
   MutexLock lock(mu_);
   if (bytes_ != 0 && bytes_ + bytes > bytes_max_) {
     waiters_.push_back(waiter);
@@ -14,7 +14,7 @@ bool ByteBudget::Take(std::uint64_t bytes, StreamWarden::StreamId waiter) {
   return true;
 }
 
-void ByteBudget::Return(std::uint64_t bytes) {
+void ByteBudget::ReturnHere(std::uint64_t bytes) {
   std::vector<StreamWarden::StreamId> waiters;
   {
     MutexLock lock(mu_);
@@ -22,6 +22,18 @@ void ByteBudget::Return(std::uint64_t bytes) {
     waiters.swap(waiters_);
   }
   for (const StreamWarden::StreamId waiter : waiters) warden_->RequestTurn(waiter);
+}
+
+bool ByteBudget::Take(std::uint64_t bytes, StreamWarden::StreamId waiter) {
+  if (!TakeHere(bytes, waiter)) return false;
+  if (within_ == nullptr || within_->Take(bytes, waiter)) return true;
+  ReturnHere(bytes);
+  return false;
+}
+
+void ByteBudget::Return(std::uint64_t bytes) {
+  ReturnHere(bytes);
+  if (within_ != nullptr) within_->Return(bytes);
 }
 
 std::uint64_t ByteBudget::bytes() const {

@@ -15,11 +15,13 @@
 
 namespace stillframe {
 
-// The bound over all streams.
+// A bound over streams: over all of them, or over some within that.
 class ByteBudget {
  public:
   ByteBudget(std::uint64_t bytes_max, std::shared_ptr<StreamWarden> warden)
       : bytes_max_(bytes_max), warden_(std::move(warden)) {}
+  ByteBudget(std::uint64_t bytes_max, std::shared_ptr<ByteBudget> within)
+      : bytes_max_(bytes_max), warden_(within->warden_), within_(std::move(within)) {}
 
   // False: `waiter` gets a turn once some came back. More than the bound is given to one alone.
   bool Take(std::uint64_t bytes, StreamWarden::StreamId waiter) ABSL_LOCKS_EXCLUDED(mu_);
@@ -29,8 +31,12 @@ class ByteBudget {
   StreamWarden& warden() const { return *warden_; }
 
  private:
+  bool TakeHere(std::uint64_t bytes, StreamWarden::StreamId waiter) ABSL_LOCKS_EXCLUDED(mu_);
+  void ReturnHere(std::uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+
   const std::uint64_t bytes_max_;
   const std::shared_ptr<StreamWarden> warden_;
+  const std::shared_ptr<ByteBudget> within_;  // may be null
   mutable Mutex mu_;
   std::uint64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;
   std::vector<StreamWarden::StreamId> waiters_ ABSL_GUARDED_BY(mu_);

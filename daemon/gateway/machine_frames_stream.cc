@@ -5,11 +5,8 @@
 
 namespace stillframe {
 
-MachineFramesStream::MachineFramesStream(const GatewayContext& context,
-                                         grpc::CallbackServerContext* call,
-                                         std::unique_ptr<Quota::Lease> lease,
-                                         MachineFramesPlan plan)
-    : StreamWriter(context, call, std::move(lease)), plan_(std::move(plan)) {}
+MachineFramesStream::MachineFramesStream(std::unique_ptr<GatewayCall> call, MachineFramesPlan plan)
+    : StreamWriter(std::move(call)), plan_(std::move(plan)) {}
 
 MachineFramesStream::Step MachineFramesStream::Next(v1::ReadMachineFramesResponse& response,
                                                     absl::Status& end) {

@@ -11,8 +11,7 @@ namespace stillframe {
 
 class MachineFramesStream final : public StreamWriter<v1::ReadMachineFramesResponse> {
  public:
-  MachineFramesStream(const GatewayContext& context, grpc::CallbackServerContext* call,
-                      std::unique_ptr<Quota::Lease> lease, MachineFramesPlan plan);
+  MachineFramesStream(std::unique_ptr<GatewayCall> call, MachineFramesPlan plan);
 
  private:
   Step Next(v1::ReadMachineFramesResponse& response, absl::Status& end) override;

@@ -1,7 +1,7 @@
 // stillframe.v1.MemoryService.
 #pragma once
 
-#include "gateway/gateway_context.h"
+#include "gateway/gateway_call.h"
 #include "stillframe/v1/memory_service.grpc.pb.h"
 
 namespace stillframe {

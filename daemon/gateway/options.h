@@ -5,13 +5,16 @@
 #include <string>
 #include <vector>
 
+#include "access/access_policy.h"
+#include "config/gateway_config.h"
+
 namespace stillframe {
 
 // Every bound refuses with RESOURCE_EXHAUSTED, reason LIMIT_EXCEEDED, and names itself in the
 // metadata, except the ones on bytes in flight: a stream waits for its reader there.
 struct ServingLimits {
   std::uint32_t streams_max = 256;            // open streams and captures, of all clients
-  std::uint32_t streams_per_client_max = 32;  // on one connection
+  std::uint32_t streams_per_client_max = 32;  // of one principal
   std::uint32_t threads_max = 16;             // of gRPC
 
   std::uint32_t request_ranges_max = 4096;
@@ -30,13 +33,16 @@ struct ServingLimits {
 };
 
 struct GatewayOptions {
-  // As gRPC takes them: "unix:/run/stillframe/gateway.sock", "127.0.0.1:0", "[::1]:50051". Only
-  // addresses that nobody reaches over the network: the gateway speaks no TLS.
+  // As gRPC takes them: "unix:/run/stillframe/gateway.sock", "127.0.0.1:0", "[::1]:50051". Without
+  // `tls` only addresses that nobody reaches over the network.
   std::vector<std::string> listen;
   std::uint32_t socket_mode = 0660;
   std::string socket_group;  // empty: the process's own
 
   std::string daemon_socket;
+  TlsSettings tls;  // for TCP addresses
+  AccessPolicy policy = AccessPolicy::SocketPermissions();
+  AuditSettings audit;
   ServingLimits limits;
 };
 

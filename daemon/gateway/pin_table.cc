@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 #include <vector>
 
 #include "base/status.h"
+#include "base/units.h"
 #include "base/uuid.h"
 #include "gateway/refusal.h"
 
@@ -19,9 +21,11 @@ constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 }  // namespace
 
-PinTable::PinTable(std::uint64_t ttl_ms_max, std::shared_ptr<Quota> quota, const Clock& clock)
+PinTable::PinTable(std::uint64_t ttl_ms_max, std::uint64_t pins_max, const Clock& clock)
     : ttl_ms_max_(ttl_ms_max),
-      quota_(std::move(quota)),
+      pins_quota_(std::make_shared<Quota>(Quota::Bound{"pins_max", pins_max})),
+      bytes_quota_(std::make_shared<Quota>(
+          Quota::Bound{"pinned_bytes", std::numeric_limits<std::uint64_t>::max()})),
       clock_(clock),
       thread_([this] { Run(); }) {}
 
@@ -54,14 +58,19 @@ v1::Pin PinTable::Describe(const std::string& id, const PinnedSnapshot& snapshot
 }
 
 absl::StatusOr<v1::Pin> PinTable::Add(std::shared_ptr<PinnedSnapshot> snapshot,
-                                      std::uint64_t ttl_ms, std::string_view peer) {
+                                      std::uint64_t ttl_ms, const Owner& owner) {
   SF_RETURN_IF_ERROR(CheckTtl(ttl_ms));
-  SF_ASSIGN_OR_RETURN(std::unique_ptr<Quota::Lease> lease, quota_->Take("create a pin", peer));
+  SF_ASSIGN_OR_RETURN(auto pin_lease,
+                      pins_quota_->Take("create a pin", owner.principal.name, owner.pins));
+  const std::uint64_t bytes = snapshot->metadata().pages_present() * kPageBytes;
+  SF_ASSIGN_OR_RETURN(auto bytes_lease, bytes_quota_->Take("create a pin", owner.principal.name,
+                                                           owner.pinned_bytes, bytes));
   const std::uint64_t ttl_ns = TtlNs(ttl_ms);
   const std::string id = Uuid::Random().ToString();
   v1::Pin pin = Describe(id, *snapshot, ttl_ns);
   MutexLock lock(mu_);
-  pins_[id] = {std::move(snapshot), std::move(lease), clock_.MonotonicNs() + ttl_ns};
+  pins_[id] = {std::move(snapshot), owner, std::move(pin_lease), std::move(bytes_lease),
+               clock_.MonotonicNs() + ttl_ns};
   changed_.NotifyAll();
   return pin;
 }
@@ -72,7 +81,8 @@ PinTable::Entry PinTable::Take(std::map<std::string, Entry>::iterator pin) {
   return entry;
 }
 
-absl::StatusOr<v1::Pin> PinTable::Renew(const std::string& id, std::uint64_t ttl_ms) {
+absl::StatusOr<v1::Pin> PinTable::Renew(const std::string& id, std::uint64_t ttl_ms,
+                                        const MayChange& may_change) {
   SF_RETURN_IF_ERROR(CheckTtl(ttl_ms));
   const std::uint64_t ttl_ns = TtlNs(ttl_ms);
   std::shared_ptr<PinnedSnapshot> snapshot;
@@ -81,7 +91,10 @@ absl::StatusOr<v1::Pin> PinTable::Renew(const std::string& id, std::uint64_t ttl
     MutexLock lock(mu_);
     const auto found = pins_.find(id);
     const std::uint64_t now_ns = clock_.MonotonicNs();
-    if (found == pins_.end() || found->second.expires_ns <= now_ns) return PinNotFound();
+    if (found == pins_.end() || found->second.expires_ns <= now_ns ||
+        !may_change(found->second.owner, found->second.snapshot->metadata())) {
+      return PinNotFound();
+    }
     if (found->second.snapshot->CheckHeld().ok()) {
       found->second.expires_ns = now_ns + ttl_ns;
       snapshot = found->second.snapshot;
@@ -94,13 +107,26 @@ absl::StatusOr<v1::Pin> PinTable::Renew(const std::string& id, std::uint64_t ttl
   return Describe(id, *snapshot, ttl_ns);
 }
 
-absl::Status PinTable::Release(const std::string& id) {
-  Entry released;  // without the lock
+absl::StatusOr<std::shared_ptr<PinnedSnapshot>> PinTable::Release(const std::string& id,
+                                                                  const MayChange& may_change) {
   MutexLock lock(mu_);
   const auto found = pins_.find(id);
-  if (found == pins_.end()) return PinNotFound();
-  released = Take(found);
-  return absl::OkStatus();
+  if (found == pins_.end() ||
+      !may_change(found->second.owner, found->second.snapshot->metadata())) {
+    return PinNotFound();
+  }
+  return Take(found).snapshot;
+}
+
+void PinTable::Sweep(
+    const std::function<bool(const Owner& owner, const v1::Snapshot& snapshot)>& keep) {
+  std::vector<Entry> dropped;  // released without the lock
+  MutexLock lock(mu_);
+  for (auto pin = pins_.begin(); pin != pins_.end();) {
+    const auto here = pin++;
+    const Entry& entry = here->second;
+    if (!keep(entry.owner, entry.snapshot->metadata())) dropped.push_back(Take(here));
+  }
 }
 
 void PinTable::Run() {

@@ -4,13 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "access/principal.h"
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "gateway/quota.h"
@@ -21,7 +22,17 @@ namespace stillframe {
 
 class PinTable {
  public:
-  PinTable(std::uint64_t ttl_ms_max, std::shared_ptr<Quota> quota, const Clock& clock);
+  // Who holds a pin, and how many and how much it may hold.
+  struct Owner {
+    Principal principal;
+    Quota::Bound pins;
+    Quota::Bound pinned_bytes;
+  };
+
+  // Whether the caller may renew or release a pin of `owner` on that snapshot.
+  using MayChange = std::function<bool(const Owner& owner, const v1::Snapshot& snapshot)>;
+
+  PinTable(std::uint64_t ttl_ms_max, std::uint64_t pins_max, const Clock& clock);
   ~PinTable();
 
   // INVALID_ARGUMENT (REQUEST_INVALID): longer than the bound. 0: 60 s, or the bound if less.
@@ -29,18 +40,35 @@ class PinTable {
 
   // Holds `snapshot` under a fresh id that nobody can guess. RESOURCE_EXHAUSTED (LIMIT_EXCEEDED).
   absl::StatusOr<v1::Pin> Add(std::shared_ptr<PinnedSnapshot> snapshot, std::uint64_t ttl_ms,
-                              std::string_view peer) ABSL_LOCKS_EXCLUDED(mu_);
+                              const Owner& owner) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The time counts from now. NOT_FOUND (PIN_NOT_FOUND): expired, released, or the generation was
-  // lost.
-  absl::StatusOr<v1::Pin> Renew(const std::string& id, std::uint64_t ttl_ms)
+  // The time counts from now. NOT_FOUND (PIN_NOT_FOUND): expired, released, the generation was
+  // lost, or the caller may not.
+  absl::StatusOr<v1::Pin> Renew(const std::string& id, std::uint64_t ttl_ms,
+                                const MayChange& may_change) ABSL_LOCKS_EXCLUDED(mu_);
+  // The snapshot that was held.
+  absl::StatusOr<std::shared_ptr<PinnedSnapshot>> Release(const std::string& id,
+                                                          const MayChange& may_change)
       ABSL_LOCKS_EXCLUDED(mu_);
-  absl::Status Release(const std::string& id) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Releases every pin that `keep` does not want any more.
+  void Sweep(const std::function<bool(const Owner& owner, const v1::Snapshot& snapshot)>& keep)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  std::uint64_t pins() const { return pins_quota_->taken(); }
+  std::uint64_t PinsOf(const std::string& principal) const {
+    return pins_quota_->TakenBy(principal);
+  }
+  std::uint64_t PinnedBytesOf(const std::string& principal) const {
+    return bytes_quota_->TakenBy(principal);
+  }
 
  private:
   struct Entry {
     std::shared_ptr<PinnedSnapshot> snapshot;
-    std::unique_ptr<Quota::Lease> lease;
+    Owner owner;
+    std::unique_ptr<Quota::Lease> pin;
+    std::unique_ptr<Quota::Lease> bytes;
     std::uint64_t expires_ns = 0;  // CLOCK_MONOTONIC
   };
 
@@ -51,7 +79,8 @@ class PinTable {
   Entry Take(std::map<std::string, Entry>::iterator pin) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::uint64_t ttl_ms_max_;
-  const std::shared_ptr<Quota> quota_;
+  const std::shared_ptr<Quota> pins_quota_;
+  const std::shared_ptr<Quota> bytes_quota_;
   const Clock& clock_;
 
   Mutex mu_;

@@ -38,12 +38,12 @@ grpc::ByteBuffer Encode(const ReadChunk& chunk, InFlight::Hold* hold) {
 
 }  // namespace
 
-ReadPagesStream::ReadPagesStream(const GatewayContext& context, grpc::CallbackServerContext* call,
-                                 std::unique_ptr<Quota::Lease> lease, ReadPlan plan)
-    : StreamWriter(context, call, std::move(lease)),
+ReadPagesStream::ReadPagesStream(std::unique_ptr<GatewayCall> owner, ReadPlan plan)
+    : StreamWriter(std::move(owner)),
       plan_(std::move(plan)),
-      in_flight_(std::make_shared<InFlight>(context.budget, plan_.snapshot(),
-                                            context.limits.inflight_bytes_per_stream_max, id())) {}
+      in_flight_(std::make_shared<InFlight>(
+          call().context().budgets.Of(call().principal().name, call().limits().inflight_bytes_max),
+          plan_.snapshot(), call().context().limits.inflight_bytes_per_stream_max, id())) {}
 
 ReadPagesStream::Step ReadPagesStream::Next(grpc::ByteBuffer& response, absl::Status& end) {
   if (!described_) {
@@ -70,6 +70,7 @@ ReadPagesStream::Step ReadPagesStream::Next(grpc::ByteBuffer& response, absl::St
     }
   }
   response = Encode(chunk_, hold);
+  if (hold != nullptr) call().TellBytes(chunk_.range.bytes());
   has_chunk_ = false;
   return Step::kWrite;
 }

@@ -12,8 +12,7 @@ namespace stillframe {
 
 class ReadPagesStream final : public StreamWriter<grpc::ByteBuffer> {
  public:
-  ReadPagesStream(const GatewayContext& context, grpc::CallbackServerContext* call,
-                  std::unique_ptr<Quota::Lease> lease, ReadPlan plan);
+  ReadPagesStream(std::unique_ptr<GatewayCall> call, ReadPlan plan);
 
  private:
   Step Next(grpc::ByteBuffer& response, absl::Status& end) override;

@@ -87,4 +87,10 @@ void ReadPlan::TakePresent(Gfn end, PinnedSnapshot::Run run, ReadChunk& chunk) c
   }
 }
 
+std::uint64_t ReadPlan::bytes() const {
+  std::uint64_t pages = 0;
+  for (const GfnRange& range : ranges_) pages += range.pages;
+  return pages << kPageShift;
+}
+
 }  // namespace stillframe

@@ -38,6 +38,8 @@ class ReadPlan {
   // after letting others have the thread. kEnd: all was read.
   Step Next(ReadChunk& chunk);
 
+  // All that was asked for, present or not.
+  std::uint64_t bytes() const;
   std::uint64_t chunk_bytes() const { return chunk_pages_ << kPageShift; }
   const std::shared_ptr<PinnedSnapshot>& snapshot() const { return snapshot_; }
 

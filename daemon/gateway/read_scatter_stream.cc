@@ -25,20 +25,24 @@ absl::Status RangeInvalid(const v1::ReadScatterRequest::Read& read, std::string_
 
 }  // namespace
 
-ReadScatterStream::ReadScatterStream(GatewayContext& context, grpc::CallbackServerContext* call,
-                                     std::unique_ptr<Quota::Lease> lease)
-    : context_(context), call_(call), lease_(std::move(lease)), ticket_(context.warden, *this) {
+ReadScatterStream::ReadScatterStream(std::unique_ptr<GatewayCall> call)
+    : call_(std::move(call)), ticket_(call_->context().warden, *this) {
   StartRead(&request_);
+}
+
+void ReadScatterStream::End(const absl::Status& status) {
+  call_->End(status);
+  Finish(ToGrpc(status));
 }
 
 void ReadScatterStream::OnReadDone(bool ok) {
   if (!ok) {
-    Finish(grpc::Status::OK);  // the caller has no more requests, or is gone
+    End(absl::OkStatus());  // the caller has no more requests, or is gone
     return;
   }
   const absl::Status answered = Answer();
   if (!answered.ok()) {
-    Finish(ToGrpc(answered));
+    End(answered);
     return;
   }
   ticket_.Arm();
@@ -48,14 +52,14 @@ void ReadScatterStream::OnReadDone(bool ok) {
 void ReadScatterStream::OnWriteDone(bool ok) {
   ticket_.Disarm();
   if (!ok) {
-    Finish(ToGrpc(absl::CancelledError("the caller went away")));
+    End(absl::CancelledError("the caller went away"));
     return;
   }
   StartRead(&request_);
 }
 
 absl::Status ReadScatterStream::CheckBatch() const {
-  const std::uint32_t reads_max = context_.limits.batch_reads_max;
+  const std::uint32_t reads_max = call_->context().limits.batch_reads_max;
   if (static_cast<std::uint64_t>(request_.reads_size()) > reads_max) {
     return LimitExceeded(fmt::format("a batch of {} reads", request_.reads_size()),
                          "batch_reads_max", reads_max);
@@ -73,12 +77,13 @@ absl::Status ReadScatterStream::CheckBatch() const {
     return LimitExceeded(fmt::format("a batch of {} bytes", batch_bytes), "batch_bytes_max",
                          kBatchBytesMax);
   }
-  return absl::OkStatus();
+  return call_->CheckRequestBytes(batch_bytes);
 }
 
 absl::Status ReadScatterStream::Answer() {
+  SF_RETURN_IF_ERROR(call_->CheckStill());
   if (request_.has_snapshot()) {
-    SF_ASSIGN_OR_RETURN(snapshot_, context_.link.Pin(request_.snapshot()));
+    SF_ASSIGN_OR_RETURN(snapshot_, call_->Pin(request_.snapshot(), Right::kRead));
   }
   if (snapshot_ == nullptr) return RequestInvalid("read: the first request names no snapshot");
   SF_RETURN_IF_ERROR(CheckBatch());
@@ -94,6 +99,7 @@ absl::Status ReadScatterStream::Answer() {
                         snapshot_->Read(read.address(), std::as_writable_bytes(
                                                             std::span(data.data(), data.size()))));
     data.resize(done.copied);
+    call_->TellBytes(done.copied);
     result.set_status(StatusOf(done.state));
   }
   return snapshot_->CheckHeld();

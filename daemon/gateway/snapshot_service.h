@@ -1,7 +1,7 @@
 // stillframe.v1.SnapshotService.
 #pragma once
 
-#include "gateway/gateway_context.h"
+#include "gateway/gateway_call.h"
 #include "stillframe/v1/snapshot_service.grpc.pb.h"
 
 namespace stillframe {
@@ -27,7 +27,8 @@ class SnapshotService final : public v1::SnapshotService::CallbackService {
       grpc::CallbackServerContext* call, const v1::ListAllocatedExtentsRequest* request) override;
 
  private:
-  absl::Status List(const v1::ListSnapshotsRequest& request, v1::ListSnapshotsResponse& response);
+  absl::Status List(GatewayCall& call, const v1::ListSnapshotsRequest& request,
+                    v1::ListSnapshotsResponse& response);
 
   GatewayContext& context_;
 };

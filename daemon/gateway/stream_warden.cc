@@ -43,6 +43,14 @@ void StreamWarden::RequestTurn(StreamId id) {
   changed_.NotifyAll();
 }
 
+void StreamWarden::RequestTurns() {
+  MutexLock lock(mu_);
+  for (auto& [id, entry] : streams_) {
+    if (!std::exchange(entry.has_turn, true)) turns_.push_back(id);
+  }
+  changed_.NotifyAll();
+}
+
 StreamWarden::StreamId StreamWarden::Add(Stream& stream,
                                          std::shared_ptr<std::atomic<std::uint64_t>> deadline_ns) {
   MutexLock lock(mu_);

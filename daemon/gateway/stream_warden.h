@@ -58,6 +58,9 @@ class StreamWarden {
   // Calls OnTurn soon, unless that stream is gone. Never blocks for long.
   void RequestTurn(StreamId id) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Calls OnTurn of every stream soon: something changed that concerns them all.
+  void RequestTurns() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Streams cancelled because their reader took nothing.
   std::uint64_t stalls() const { return stalls_.load(std::memory_order_relaxed); }
 

@@ -4,14 +4,14 @@
 // twice at once, and on no particular thread.
 #pragma once
 
-#include <grpcpp/server_context.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <memory>
+#include <string_view>
 #include <utility>
 
 #include "base/mutex.h"
-#include "gateway/gateway_context.h"
+#include "gateway/gateway_call.h"
 #include "gateway/grpc_status.h"
 
 namespace stillframe {
@@ -19,9 +19,8 @@ namespace stillframe {
 template <typename Response>
 class StreamWriter : public grpc::ServerWriteReactor<Response>, private StreamWarden::Stream {
  public:
-  StreamWriter(const GatewayContext& context, grpc::CallbackServerContext* call,
-               std::unique_ptr<Quota::Lease> lease)
-      : call_(call), lease_(std::move(lease)), ticket_(context.warden, *this) {}
+  explicit StreamWriter(std::unique_ptr<GatewayCall> call)
+      : call_(std::move(call)), ticket_(call_->context().warden, *this) {}
 
   // Begins to send. Once, before the reactor is given to gRPC.
   void Start() { Pump(); }
@@ -63,15 +62,24 @@ class StreamWriter : public grpc::ServerWriteReactor<Response>, private StreamWa
   void Wake() { Pump(); }
 
   StreamWarden::StreamId id() const { return ticket_.id(); }
+  GatewayCall& call() { return *call_; }
 
  private:
   void OnTurn() final { Pump(); }
-  void OnStall() final { call_->TryCancel(); }
+  void OnStall() final { call_->grpc()->TryCancel(); }
 
   static void Clear(grpc::ByteBuffer& buffer) { buffer.Clear(); }
   template <typename Message>
   static void Clear(Message& message) {
     message.Clear();
+  }
+
+  Step NextIfStillAllowed(absl::Status& end) {
+    if (absl::Status allowed = call_->CheckStill(); !allowed.ok()) {
+      end = std::move(allowed);
+      return Step::kEnd;
+    }
+    return Next(response_, end);
   }
 
   // After Finish or StartWrite the object may be gone or busy on another thread: leave at once.
@@ -90,7 +98,7 @@ class StreamWriter : public grpc::ServerWriteReactor<Response>, private StreamWa
         cancelled = cancelled_;
       }
       absl::Status end = absl::CancelledError("the caller went away");
-      const Step step = cancelled ? Step::kEnd : Next(response_, end);
+      const Step step = cancelled ? Step::kEnd : NextIfStillAllowed(end);
       if (step == Step::kWrite) {
         waits_for_reader_ = false;
         ticket_.Arm();
@@ -103,6 +111,7 @@ class StreamWriter : public grpc::ServerWriteReactor<Response>, private StreamWa
           finished_ = true;
         }
         ticket_.Disarm();
+        call_->End(end);
         this->Finish(ToGrpc(end));
         return;
       }
@@ -117,8 +126,7 @@ class StreamWriter : public grpc::ServerWriteReactor<Response>, private StreamWa
     }
   }
 
-  grpc::CallbackServerContext* const call_;
-  const std::unique_ptr<Quota::Lease> lease_;
+  const std::unique_ptr<GatewayCall> call_;
   Response response_;
   bool waits_for_reader_ = false;
 
@@ -140,6 +148,28 @@ grpc::ServerWriteReactor<Response>* RefuseStream(const absl::Status& status) {
     void OnDone() override { delete this; }
   };
   return new Refused(ToGrpc(status));
+}
+
+// Admits a call and begins the stream that `make` makes of it, or ends it with what it lacks.
+// `make(std::unique_ptr<GatewayCall>&)` returns an absl::StatusOr of a new StreamWriter, and takes
+// the call only when it succeeds.
+template <typename Response, typename Make>
+grpc::ServerWriteReactor<Response>* ServeStream(const GatewayContext& context,
+                                                grpc::CallbackServerContext* grpc,
+                                                std::string_view method, std::string_view attempt,
+                                                const Make& make) {
+  auto call = std::make_unique<GatewayCall>(context, grpc, method);
+  absl::Status status = call->AdmitStream(attempt);
+  if (status.ok()) {
+    const auto stream = make(call);
+    if (stream.ok()) {
+      (*stream)->Start();
+      return *stream;
+    }
+    status = stream.status();
+  }
+  call->End(status);
+  return RefuseStream<Response>(status);
 }
 
 }  // namespace stillframe

@@ -5,13 +5,12 @@
 
 namespace stillframe {
 
-WatchStream::WatchStream(const GatewayContext& context, grpc::CallbackServerContext* call,
-                         std::unique_ptr<Quota::Lease> lease, std::shared_ptr<LocalClient> client)
-    : StreamWriter(context, call, std::move(lease)),
+WatchStream::WatchStream(std::unique_ptr<GatewayCall> owner, std::shared_ptr<LocalClient> client)
+    : StreamWriter(std::move(owner)),
       client_(std::move(client)),
-      queue_(context.limits.watch_events_max) {}
+      queue_(call().context().limits.watch_events_max) {}
 
-void WatchStream::Watch(const v1::WatchSnapshotsRequest& request) {
+void WatchStream::Watch(const std::string& guest, const v1::WatchSnapshotsRequest& request) {
   LocalClient::WatchHandler handler;
   handler.on_established = [this] {
     {
@@ -21,6 +20,7 @@ void WatchStream::Watch(const v1::WatchSnapshotsRequest& request) {
     Wake();
   };
   handler.on_event = [this](const v1::SnapshotEvent& event) {
+    if (!call().MaySee(event.guest_name(), event.guest_uuid())) return;
     queue_.Push(event);
     Wake();
   };
@@ -32,8 +32,8 @@ void WatchStream::Watch(const v1::WatchSnapshotsRequest& request) {
     }
     Wake();
   };
-  operation_ = client_->Watch(request.guest(), request.from_generation(), request.epoch(),
-                              std::move(handler));
+  operation_ =
+      client_->Watch(guest, request.from_generation(), request.epoch(), std::move(handler));
 }
 
 WatchStream::Step WatchStream::Next(v1::WatchSnapshotsResponse& response, absl::Status& end) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "gateway/stream_writer.h"
 #include "gateway/watch_queue.h"
@@ -11,11 +12,10 @@ namespace stillframe {
 
 class WatchStream final : public StreamWriter<v1::WatchSnapshotsResponse> {
  public:
-  WatchStream(const GatewayContext& context, grpc::CallbackServerContext* call,
-              std::unique_ptr<Quota::Lease> lease, std::shared_ptr<LocalClient> client);
+  WatchStream(std::unique_ptr<GatewayCall> call, std::shared_ptr<LocalClient> client);
 
-  // Once, before the reactor is given to gRPC.
-  void Watch(const v1::WatchSnapshotsRequest& request);
+  // Once, before the reactor is given to gRPC. `guest` as it is called towards the daemon.
+  void Watch(const std::string& guest, const v1::WatchSnapshotsRequest& request);
 
  private:
   Step Next(v1::WatchSnapshotsResponse& response, absl::Status& end) override;

@@ -75,6 +75,51 @@ check "snapshots are of one instant, over gRPC" as monitor stillframe verify gue
 check "and by the daemon's own socket" \
   as monitor stillframe --target local:/run/stillframe/stillframed.sock verify guest
 check "a stranger is refused" is "$(as stranger stillframe guests >/dev/null 2>&1; echo $?)" 5
+# --- Over the network: certificates, a policy, a record of every call.
+check "certificates are made" stillframe pki /root/pki --gateway 127.0.0.1 \
+  --client spiffe://example.org/monitor/m1 --client spiffe://example.org/stranger
+for file in gateway.pem gateway-key.pem ca.pem crl.pem; do
+  install -D -m 640 -g stillframe -t /etc/ssl/stillframe "/root/pki/$file"
+done
+cat >/etc/stillframe/gateway.toml <<'TOML'
+[gateway]
+listen = ["unix:/run/stillframe/gateway.sock", "127.0.0.1:50051"]
+policy = "/etc/stillframe/policy.toml"
+[tls]
+certificate = "/etc/ssl/stillframe/gateway.pem"
+key = "/etc/ssl/stillframe/gateway-key.pem"
+client_ca = "/etc/ssl/stillframe/ca.pem"
+crl = "/etc/ssl/stillframe/crl.pem"
+[audit]
+journal = true
+TOML
+cat >/etc/stillframe/policy.toml <<'TOML'
+[[grant]]
+principals = ["group:stillframe", "user:root", "spiffe://example.org/monitor/*"]
+guests = ["*"]
+rights = ["read", "capture", "pin"]
+TOML
+chgrp stillframe /etc/stillframe/*.toml
+over_network() {
+  local name=$1
+  shift
+  stillframe --target 127.0.0.1:50051 --cacert /root/pki/ca.pem --cert "/root/pki/$name.pem" \
+    --key "/root/pki/$name-key.pem" "$@"
+}
+recorded() { journalctl --quiet SYSLOG_IDENTIFIER=stillframe-audit "$@" | grep -q .; }
+check "the policy is valid" stillframe-gateway --check-policy /etc/stillframe/policy.toml
+check "the gateway takes them" systemctl restart stillframe-gateway
+check "snapshots are of one instant, over mutual TLS" await over_network m1 verify guest --count 2
+check "a certificate that nothing is granted is refused" \
+  is "$(over_network stranger guests >/dev/null 2>&1; echo $?)" 5
+check "the user behind the socket is known" \
+  is "$(as monitor stillframe --json whoami | sed -n 's/.*"principal": "\([^"]*\)".*/\1/p')" user:monitor
+check "reads are in the journal" await recorded \
+  STILLFRAME_PRINCIPAL=spiffe://example.org/monitor/m1 STILLFRAME_GUEST=guest
+check "the certificate is revoked" stillframe pki /root/pki --revoke m1
+install -m 640 -g stillframe -t /etc/ssl/stillframe /root/pki/crl.pem
+check "others go on" await as monitor stillframe guest guest
+
 check "the manual is there" test -s /usr/share/man/man8/stillframed.8.gz
 
 # --- Confined, as the kernel says.

@@ -37,8 +37,14 @@ pause_deadline_ms = 10_000
 arena_bytes_max = 402_653_184
 TOML
 stillframed --config stillframed.toml >stillframed.log 2>&1 & echo $! >pids
+cat >policy.toml <<TOML
+[[grant]]
+principals = ["anonymous"]
+guests = ["*"]
+rights = ["read", "capture", "pin"]
+TOML
 stillframe-gateway --daemon-socket /tmp/stack/stillframed.sock --listen 127.0.0.1:7443 \
-  >gateway.log 2>&1 & echo $! >>pids
+  --policy policy.toml >gateway.log 2>&1 & echo $! >>pids
 export STILLFRAME_TARGET=127.0.0.1:7443
 until stillframe guests >guests.log 2>&1; do sleep 1; done
 )";

@@ -9,9 +9,12 @@ namespace stillframe::cli {
 // The one that the arguments name; of those that need a connection.
 absl::Status RunCommand(const Session& session);
 
-// version and completion.
+// version, completion and pki.
 absl::Status RunOffline(const Arguments& arguments);
 
+absl::Status RunPki(const Arguments& arguments);
+
+absl::Status RunWhoAmI(const Session& session);
 absl::Status RunGuests(const Session& session);
 absl::Status RunGuest(const Session& session);
 absl::Status RunSnapshots(const Session& session);

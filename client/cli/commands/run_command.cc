@@ -9,6 +9,8 @@ namespace stillframe::cli {
 
 absl::Status RunCommand(const Session& session) {
   switch (session.arguments.command) {
+    case Command::kWhoAmI:
+      return RunWhoAmI(session);
     case Command::kGuests:
       return RunGuests(session);
     case Command::kGuest:
@@ -33,12 +35,14 @@ absl::Status RunCommand(const Session& session) {
       return RunPlan(session);
     case Command::kVersion:
     case Command::kCompletion:
+    case Command::kPki:
       break;
   }
   return absl::InternalError("this command needs no connection");
 }
 
 absl::Status RunOffline(const Arguments& arguments) {
+  if (arguments.command == Command::kPki) return RunPki(arguments);
   if (arguments.command == Command::kCompletion) return Print(CompletionScript(arguments.shell));
   if (arguments.output == Output::kJson) {
     return Print(JsonDocument({{"version", STILLFRAME_VERSION}, {"api", "stillframe.v1"}}));

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "stillframe/snapshot_reader.h"
 #include "stillframe/snapshot_watch.h"
+#include "stillframe/v1/access.pb.h"
 #include "stillframe/v1/guest.pb.h"
 #include "stillframe/v1/snapshot.pb.h"
 
@@ -41,6 +42,10 @@ class Connection {
                                                           const TlsFiles& tls = {});
 
   virtual ~Connection() = default;
+
+  // Who we are to the other side and what we may do. The daemon itself knows no principals: whoever
+  // its socket lets in may do everything.
+  virtual absl::StatusOr<v1::Access> WhoAmI() = 0;
 
   // By name, then UUID.
   virtual absl::StatusOr<std::vector<v1::Guest>> ListGuests() = 0;

@@ -54,7 +54,10 @@ absl::StatusOr<std::unique_ptr<BenchServer>> BenchServer::Start(std::uint64_t mi
 
 TlsFiles BenchServer::tls(Transport transport) const {
   TlsFiles files;
-  if (transport == Transport::kTls) files.ca = directory_.path() + "/ca.pem";
+  if (transport == Transport::kTls) {
+    const std::string pki = directory_.path() + "/pki";
+    files = {pki + "/ca.pem", pki + "/bench.pem", pki + "/bench-key.pem"};
+  }
   return files;
 }
 

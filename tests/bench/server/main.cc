@@ -12,9 +12,10 @@
 #include "base/status.h"
 #include "bench/server/bench_daemon.h"
 #include "bench/server/raw_server.h"
-#include "bench/server/tls_gateway.h"
+#include "config/config_file.h"
 #include "gateway/gateway_server.h"
 #include "local/client.h"
+#include "pki/pki_directory.h"
 
 namespace stillframe::bench {
 namespace {
@@ -33,29 +34,43 @@ absl::StatusOr<MemoryPieces> PiecesOf(const BenchDaemon& daemon) {
   return pieces;
 }
 
+// The gateway's own certificate, for the raw server beside it.
+absl::StatusOr<Credential> CredentialOf(const PkiDirectory& pki) {
+  SF_ASSIGN_OR_RETURN(std::string certificate, ReadConfigFile(pki.PathOf("gateway.pem")));
+  SF_ASSIGN_OR_RETURN(std::string key, ReadConfigFile(pki.PathOf("gateway-key.pem")));
+  return Credential{std::move(certificate), std::move(key)};
+}
+
 absl::Status Serve(const std::string& directory, std::uint64_t mib) {
   GatewayOptions options;
   options.daemon_socket = directory + "/daemon.sock";
   options.listen = {"unix:" + directory + "/gateway.sock", "127.0.0.1:0"};
+  Rights rights;
+  for (const Right right : {Right::kRead, Right::kPin, Right::kCapture}) rights.Add(right);
+  options.policy = AccessPolicy({Grant{{"*"}, {"*"}, rights}}, {});
   SF_ASSIGN_OR_RETURN(const auto daemon,
                       BenchDaemon::Start(options.daemon_socket, mib * kPagesPerMib));
-  SF_ASSIGN_OR_RETURN(const auto gateway,
-                      GatewayServer::Start(options, [socket = options.daemon_socket] {
-                        return LocalClient::Connect(socket);
-                      }));
-  SF_ASSIGN_OR_RETURN(const SelfSigned identity, MakeSelfSigned());
-  SF_ASSIGN_OR_RETURN(const auto tls, TlsGateway::Start(options.daemon_socket, identity));
+  const auto connect = [socket = options.daemon_socket] { return LocalClient::Connect(socket); };
+  SF_ASSIGN_OR_RETURN(const auto gateway, GatewayServer::Start(options, connect));
+  SF_ASSIGN_OR_RETURN(const PkiDirectory pki, PkiDirectory::Open(directory + "/pki"));
+  SF_RETURN_IF_ERROR(pki.IssueGateway({"127.0.0.1"}));
+  SF_RETURN_IF_ERROR(pki.IssueClient("bench").status());
+  GatewayOptions tls_options = options;
+  tls_options.listen = {"127.0.0.1:0"};
+  tls_options.tls = {pki.PathOf("gateway.pem"), pki.PathOf("gateway-key.pem"), pki.PathOf("ca.pem"),
+                     ""};
+  SF_ASSIGN_OR_RETURN(const auto tls, GatewayServer::Start(tls_options, connect));
+  SF_ASSIGN_OR_RETURN(const Credential identity, CredentialOf(pki));
   SF_ASSIGN_OR_RETURN(const MemoryPieces memory, PiecesOf(*daemon));
   SF_ASSIGN_OR_RETURN(const std::string raw_unix,
                       StartRawServer("unix:" + directory + "/raw.sock", nullptr, memory));
   SF_ASSIGN_OR_RETURN(const std::string raw_tcp, StartRawServer("127.0.0.1:0", nullptr, memory));
   SF_ASSIGN_OR_RETURN(const std::string raw_tls, StartRawServer("127.0.0.1:0", &identity, memory));
 
-  std::ofstream(directory + "/ca.pem") << identity.certificate_pem;
   const std::string ready = directory + "/addresses";
   std::ofstream(ready + ".new") << fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n", gateway->addresses()[0],
-                                               gateway->addresses()[1], tls->address(), raw_unix,
-                                               raw_tcp, raw_tls);
+                                               gateway->addresses()[1], tls->addresses()[0],
+                                               raw_unix, raw_tcp, raw_tls);
   if (std::rename((ready + ".new").c_str(), ready.c_str()) != 0) {
     return ErrnoStatus(errno, "write " + ready);
   }

@@ -16,13 +16,13 @@
 namespace stillframe::bench {
 namespace {
 
-absl::StatusOr<SslContext> ContextOf(const SelfSigned& files) {
+absl::StatusOr<SslContext> ContextOf(const Credential& files) {
   SslContext context(SSL_CTX_new(TLS_server_method()));
   const TempDirectory directory;
   const std::string certificate = directory.path() + "/cert.pem";
   const std::string key = directory.path() + "/key.pem";
-  std::ofstream(certificate) << files.certificate_pem;
-  std::ofstream(key) << files.key_pem;
+  std::ofstream(certificate) << files.certificate;
+  std::ofstream(key) << files.key;
   if (SSL_CTX_use_certificate_chain_file(context.get(), certificate.c_str()) != 1 ||
       SSL_CTX_use_PrivateKey_file(context.get(), key.c_str(), SSL_FILETYPE_PEM) != 1) {
     return absl::InternalError("make a TLS context: OpenSSL refuses the certificate");
@@ -72,7 +72,7 @@ class RawServer {
 
 }  // namespace
 
-absl::StatusOr<std::string> StartRawServer(const std::string& listen, const SelfSigned* tls,
+absl::StatusOr<std::string> StartRawServer(const std::string& listen, const Credential* tls,
                                            const MemoryPieces& memory) {
   SslContext context;
   if (tls != nullptr) {

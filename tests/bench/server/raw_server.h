@@ -11,7 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "bench/server/byte_socket.h"
-#include "bench/server/self_signed.h"
+#include "pki/certificate_authority.h"
 
 namespace stillframe::bench {
 
@@ -19,7 +19,7 @@ namespace stillframe::bench {
 using MemoryPieces = std::vector<std::span<const std::byte>>;
 
 // Returns its address. `tls`: null for none.
-absl::StatusOr<std::string> StartRawServer(const std::string& listen, const SelfSigned* tls,
+absl::StatusOr<std::string> StartRawServer(const std::string& listen, const Credential* tls,
                                            const MemoryPieces& memory);
 
 }  // namespace stillframe::bench

@@ -43,6 +43,9 @@ class GatewayFixture : public testing::Test {
     directory_ = mkdtemp(pattern.data());
     options_.listen = {"unix:" + directory_ + "/gateway.sock", "127.0.0.1:0"};
     options_.daemon_socket = directory_ + "/daemon.sock";
+    Rights all;
+    for (std::size_t i = 0; i < kRightNames.size(); ++i) all.Add(static_cast<Right>(i));
+    options_.policy = AccessPolicy({Grant{{"*"}, {"*"}, all}}, {});
   }
 
   ~GatewayFixture() override {
@@ -81,20 +84,23 @@ class GatewayFixture : public testing::Test {
   }
 
   // Talks to the address of that index from now on.
-  void Dial(std::size_t index) {
-    channel_ = NewChannel(index);
+  void Dial(std::size_t index) { DialWith(index, grpc::InsecureChannelCredentials()); }
+
+  void DialWith(std::size_t index, const std::shared_ptr<grpc::ChannelCredentials>& credentials) {
+    channel_ = NewChannel(index, credentials);
     guests_ = v1::GuestService::NewStub(channel_);
     snapshots_ = v1::SnapshotService::NewStub(channel_);
     pins_ = v1::PinService::NewStub(channel_);
     memory_ = v1::MemoryService::NewStub(channel_);
   }
 
-  std::shared_ptr<grpc::Channel> NewChannel(std::size_t index) {
+  std::shared_ptr<grpc::Channel> NewChannel(std::size_t index,
+                                            const std::shared_ptr<grpc::ChannelCredentials>&
+                                                credentials = grpc::InsecureChannelCredentials()) {
     grpc::ChannelArguments arguments;
     arguments.SetMaxReceiveMessageSize(16 << 20);
     arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    return grpc::CreateCustomChannel(gateway_->addresses()[index],
-                                     grpc::InsecureChannelCredentials(), arguments);
+    return grpc::CreateCustomChannel(gateway_->addresses()[index], credentials, arguments);
   }
 
   static v1::SnapshotSelector Select(std::uint64_t generation = 0) {

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 
 #include "base/unique_fd.h"
 #include "integration/gateway/gateway_fixture.h"
@@ -167,22 +169,73 @@ TEST_F(GatewayServerTest, TheProgramRefusesInsecureAddressesInOneLine) {
   }
 }
 
-TEST_F(GatewayServerTest, TheProgramServesUntilToldToEnd) {
-  daemon_ = MakeDaemon();
-  Program program({"--listen", "127.0.0.1:0", "--daemon-socket", options_.daemon_socket});
+constexpr char kAnonymousMayList[] =
+    "[[grant]]\nprincipals = [\"anonymous\"]\nguests = [\"*\"]\nrights = [\"list\"]\n";
+
+// The rest of the first line of its output that begins so.
+std::string LineAfter(Program& program, const std::string& prefix) {
   std::string line;
-  const std::string prefix = "listening on ";
   do {
     line = program.ReadLine();
-  } while (!line.empty() && !line.starts_with(prefix));
-  ASSERT_FALSE(line.empty());
-  const auto channel =
-      grpc::CreateChannel(line.substr(prefix.size()), grpc::InsecureChannelCredentials());
+  } while (!line.empty() && line.find(prefix) == std::string::npos);
+  EXPECT_FALSE(line.empty()) << prefix;
+  return line.empty() ? line : line.substr(line.find(prefix) + prefix.size());
+}
+
+void WriteFile(const std::string& path, const std::string& text) {
+  std::ofstream(path + ".new") << text;
+  std::filesystem::rename(path + ".new", path);
+}
+
+TEST_F(GatewayServerTest, TheProgramServesUntilToldToEnd) {
+  daemon_ = MakeDaemon();
+  const std::string policy = directory_ + "/policy.toml";
+  WriteFile(policy, kAnonymousMayList);
+  Program program(
+      {"--listen", "127.0.0.1:0", "--daemon-socket", options_.daemon_socket, "--policy", policy});
+  const std::string address = LineAfter(program, "listening on ");
+  const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
   guests_ = v1::GuestService::NewStub(channel);
   AwaitDaemon();
   program.Signal(SIGHUP);
   program.Signal(SIGTERM);
   EXPECT_EQ(program.WaitForExit(), 0);
+}
+
+TEST_F(GatewayServerTest, TheProgramFollowsItsPolicyFileAndKeepsTheOldOneOverAMistake) {
+  daemon_ = MakeDaemon();
+  const std::string policy = directory_ + "/policy.toml";
+  WriteFile(policy, kAnonymousMayList);
+  Program program(
+      {"--listen", "127.0.0.1:0", "--daemon-socket", options_.daemon_socket, "--policy", policy});
+  const std::string address = LineAfter(program, "listening on ");
+  const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  guests_ = v1::GuestService::NewStub(channel);
+  AwaitDaemon();
+  const auto list = [this] {
+    grpc::ClientContext call;
+    v1::ListGuestsResponse response;
+    return guests_->ListGuests(&call, {}, &response);
+  };
+  WriteFile(policy, "[[grant]]\nprincipals = [\"anonymous\"]\n");
+  EXPECT_NE(LineAfter(program, "policy (the file changed): ").find("the old one stays in force"),
+            std::string::npos);
+  EXPECT_TRUE(list().ok());
+  WriteFile(policy, "");
+  EXPECT_TRUE(
+      Eventually([&] { return list().error_code() == grpc::StatusCode::PERMISSION_DENIED; }));
+}
+
+TEST_F(GatewayServerTest, TheProgramChecksPolicies) {
+  const std::string policy = directory_ + "/policy.toml";
+  WriteFile(policy, kAnonymousMayList);
+  Program good({"--check-policy", policy});
+  EXPECT_EQ(good.ReadLine(), "the policy is good: 1 grants, 0 quotas");
+  EXPECT_EQ(good.WaitForExit(), 0);
+  WriteFile(policy, "[[grant]]\nprincipals = [\"anonymous\"]\n");
+  Program bad({"--check-policy", policy});
+  EXPECT_NE(bad.ReadLine().find("grant.guests: missing"), std::string::npos);
+  EXPECT_EQ(bad.WaitForExit(), 1);
 }
 
 }  // namespace

@@ -24,9 +24,18 @@ TEST(GatewayConfigTest, EmptyFileGivesTheDefaults) {
 
 TEST(GatewayConfigTest, RefusesAddressesThatTheNetworkReachesAndSaysWhatToDo) {
   EXPECT_EQ(ErrorOf("[gateway]\n\nlisten = [\"unix:/run/g.sock\", \"0.0.0.0:50051\"]\n"),
-            "gateway.toml:3: gateway.listen: 0.0.0.0:50051 can be reached from the network, but "
-            "the gateway speaks no TLS: listen on unix:/PATH, 127.0.0.1:PORT or [::1]:PORT, and "
-            "reach it from elsewhere through an ssh tunnel (ssh -L)");
+            "gateway.toml:3: gateway.listen: 0.0.0.0:50051 can be reached from the network: give "
+            "the gateway certificates ([tls] in gateway.toml), or listen on unix:/PATH, "
+            "127.0.0.1:PORT or [::1]:PORT");
+  EXPECT_EQ(ErrorOf("[gateway]\nlisten = [\"0.0.0.0:50051\"]\n[tls]\ncertificate = \"/c\"\n"
+                    "key = \"/k\"\nclient_ca = \"/a\"\n"),
+            "accepted");
+}
+
+TEST(GatewayConfigTest, CertificatesComeTogether) {
+  EXPECT_EQ(ErrorOf("[tls]\ncertificate = \"/c\"\nkey = \"/k\"\n"),
+            "gateway.toml:1: tls.client_ca: missing: certificate, key and client_ca only work "
+            "together");
 }
 
 TEST(GatewayConfigTest, NeedsAnAddressToListenOn) {
@@ -57,12 +66,13 @@ TEST(ListenAddressTest, AcceptsUnixSocketsAndLoopbackAndPrintsThemAsWritten) {
   }
 }
 
-TEST(ListenAddressTest, RefusesWhatOthersCouldReach) {
+TEST(ListenAddressTest, WhatOthersCouldReachNeedsTls) {
   for (const std::string_view text :
-       {"0.0.0.0:1", "[::]:1", "192.168.1.2:50051", "example.org:50051", "localhost.evil.org:1",
-        "[::ffff:10.0.0.1]:1", "128.0.0.1:1", "127.1:50051"}) {
-    EXPECT_EQ(ParseListenAddress(text).status().code(), absl::StatusCode::kFailedPrecondition)
-        << text;
+       {"0.0.0.0:1", "[::]:1", "192.168.1.2:50051", "[::ffff:10.0.0.1]:1", "128.0.0.1:1"}) {
+    const auto address = ParseListenAddress(text);
+    ASSERT_TRUE(address.ok()) << text << ": " << address.status();
+    EXPECT_EQ(CheckReach(*address, false).code(), absl::StatusCode::kFailedPrecondition) << text;
+    EXPECT_TRUE(CheckReach(*address, true).ok()) << text;
   }
 }
 
@@ -73,8 +83,9 @@ TEST(ListenAddressTest, RefusesWhatIsNoAddress) {
         std::string_view("127.0.0.1"), std::string_view("127.0.0.1:65536"),
         std::string_view("127.0.0.1:-1"), std::string_view("127.0.0.1:"),
         std::string_view("127.0.0.1:1x"), std::string_view("::1:50051"), std::string_view("unix:"),
-        std::string_view("unix:relative"), std::string_view("unix-abstract:x"),
-        std::string_view(long_path)}) {
+        std::string_view("example.org:50051"), std::string_view("localhost.evil.org:1"),
+        std::string_view("127.1:50051"), std::string_view("unix:relative"),
+        std::string_view("unix-abstract:x"), std::string_view(long_path)}) {
     EXPECT_FALSE(ParseListenAddress(text).ok()) << text;
   }
 }

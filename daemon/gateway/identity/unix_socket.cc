@@ -1,18 +1,17 @@
-#include "gateway/unix_socket.h"
+#include "gateway/identity/unix_socket.h"
 
 #include <fmt/format.h>
 #include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <vector>
 
 #include "base/status.h"
 #include "base/unique_fd.h"
+#include "local/socket_address.h"
 
 namespace stillframe {
 namespace {
@@ -34,12 +33,7 @@ absl::StatusOr<gid_t> FindGroup(const std::string& name) {
 }
 
 absl::StatusOr<bool> SomebodyListens(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(fmt::format("listen on {}: the path is too long", path));
-  }
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  SF_ASSIGN_OR_RETURN(const sockaddr_un address, UnixAddress(path));
   const UniqueFd probe(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!probe.valid()) return ErrnoStatus(errno, "make a unix socket");
   if (connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {

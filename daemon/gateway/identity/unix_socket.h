@@ -1,6 +1,4 @@
-// The gateway's unix sockets: who may connect, and what is left of an earlier run.
-//
-// gRPC binds them itself: these are the steps before and after.
+// The files of the gateway's unix sockets: who may connect, and what is left of an earlier run.
 #pragma once
 
 #include <cstdint>
