@@ -21,8 +21,8 @@ constexpr std::uint64_t kCrewPagesMin = 4096;
 }  // namespace
 
 Capturer::Capturer(Guest& guest, SnapshotStore& store, const CapturePolicy& policy,
-                   const Clock& clock, CopyCrew* crew)
-    : guest_(guest), store_(store), policy_(policy), clock_(clock), crew_(crew) {}
+                   const Clock& clock, CopyCrew* crew, const PauseCost& cost)
+    : guest_(guest), store_(store), policy_(policy), clock_(clock), crew_(crew), cost_(cost) {}
 
 absl::StatusOr<SnapshotPtr> Capturer::Capture(std::shared_ptr<const GuestView> view,
                                               PauseGuard& guard, CaptureTrigger trigger,

@@ -35,9 +35,10 @@ namespace stillframe {
 class Capturer {
  public:
   // `guest`, `store` and `clock` must outlive it. `policy` leaves nothing open: no zeros but in
-  // period_ms and pin_age_ms_max. `crew` (or null) helps with large copies.
+  // period_ms and pin_age_ms_max. `crew` (or null) helps with large copies. `cost` is what pauses
+  // are believed to cost before the first.
   Capturer(Guest& guest, SnapshotStore& store, const CapturePolicy& policy, const Clock& clock,
-           CopyCrew* crew = nullptr);
+           CopyCrew* crew = nullptr, const PauseCost& cost = PauseCost());
 
   // One generation of the guest as `view` (from Refresh, of this epoch's boot) shows it. Turning
   // `cancelled` true makes it resume the guest at once and return CANCELLED. RESOURCE_EXHAUSTED

@@ -1,5 +1,7 @@
 #include "capture/precopy.h"
 
+#include <algorithm>
+
 #include "base/status.h"
 #include "capture/slot_releaser.h"
 #include "capture/slot_reserve.h"
@@ -12,6 +14,13 @@ constexpr std::uint64_t kRoundsMax = 8;
 // A round that leaves more than this of what the one before it left is the last: the guest writes
 // as fast as we copy.
 bool Converges(std::uint64_t rest, std::uint64_t before) { return rest <= before / 4 * 3; }
+
+// What the pause may take. Rounds shorten the copy alone: where the fixed part exceeds the budget,
+// they end when the copy adds hardly anything to it.
+std::uint64_t GoalNs(const PrecopyPlan& plan) {
+  const std::uint64_t fixed_ns = plan.cost->ForecastNs(0);
+  return std::max(plan.budget_ns, fixed_ns + fixed_ns / 4);
+}
 
 // Takes over what was written since the last look. What was fetched is pending, even after an
 // error.
@@ -74,7 +83,8 @@ absl::Status RunRound(const PrecopyPlan& plan, PrecopyResult& result) {
 absl::Status RunPrecopy(const PrecopyPlan& plan, std::uint64_t& rest, PrecopyResult& result) {
   result = {};
   if (plan.budget_ns == 0) return absl::OkStatus();
-  while (plan.cost->ForecastNs(rest) > plan.budget_ns && result.rounds < kRoundsMax) {
+  const std::uint64_t goal_ns = GoalNs(plan);
+  while (plan.cost->ForecastNs(rest) > goal_ns && result.rounds < kRoundsMax) {
     const absl::Status status = RunRound(plan, result);
     if (absl::IsResourceExhausted(status)) {
       rest = plan.round->Count();

@@ -45,10 +45,10 @@ struct PrecopyResult {
   bool log_interrupted = false;  // every page is pending now
 };
 
-// Runs rounds until the rest fits the budget, or a round leaves no less than the one before it, or
-// there is no room for more copies. `rest` is how many pages the pause would have to copy: before
-// the first round, and after the last one. CANCELLED and the backend's errors: what is staged is
-// of no use any more.
+// Runs rounds until the rest fits the budget, or is little beside the pause's fixed part, or a
+// round leaves no less than the one before it, or there is no room for more copies. `rest` is how
+// many pages the pause would have to copy: before the first round, and after the last one.
+// CANCELLED and the backend's errors: what is staged is of no use any more.
 absl::Status RunPrecopy(const PrecopyPlan& plan, std::uint64_t& rest, PrecopyResult& result);
 
 }  // namespace stillframe

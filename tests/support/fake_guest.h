@@ -58,6 +58,7 @@ class FakeMachine {
   std::uint64_t boot = 1;
   std::uint64_t pauses = 0;
   std::uint64_t resumes = 0;
+  std::uint64_t logged_in_pause = 0;  // pages that the dirty log named in the newest pause
   bool has_log = true;
   bool log_is_live = true;              // while the guest runs too
   bool log_interrupted = false;         // the next FetchDirty knows nothing
@@ -147,6 +148,7 @@ class FakeGuest final : public Guest {
     const auto from = machine_.dirty_.words();
     const auto into = dirty.words();
     for (std::size_t i = 0; i < into.size(); ++i) into[i] |= from[i];
+    if (machine_.paused) machine_.logged_in_pause = machine_.dirty_.Count();
     if (dirty.size() % 64 != 0) into.back() &= (std::uint64_t{1} << (dirty.size() % 64)) - 1;
     machine_.dirty_.ClearAll();
     if (!machine_.paused && machine_.while_running) machine_.while_running();

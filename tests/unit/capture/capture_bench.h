@@ -16,7 +16,7 @@ namespace stillframe {
 
 struct CaptureBench {
   explicit CaptureBench(std::uint64_t pages, CapturePolicy wanted = {}, std::uint64_t segments = 64,
-                        const Clock& clock = Clock::System())
+                        const Clock& clock = Clock::System(), const PauseCost& cost = PauseCost())
       : machine(pages), policy(wanted) {
     policy.pause_deadline_ms = 10'000;
     Arena::Options options;
@@ -29,7 +29,7 @@ struct CaptureBench {
         SnapshotStore::Create(guest.identity(), Epoch::Random(), std::make_shared<Arena>(options),
                               retention, Clock::System(), events);
     store = *std::move(created);
-    capturer = std::make_unique<Capturer>(guest, *store, policy, clock, &crew);
+    capturer = std::make_unique<Capturer>(guest, *store, policy, clock, &crew, cost);
   }
 
   absl::StatusOr<SnapshotPtr> Capture() {
@@ -50,12 +50,11 @@ struct CaptureBench {
   std::atomic<bool> cancelled{false};
 };
 
-// A guest whose pauses seem to take so long that more than a few dirty pages are pre-copied, once
-// a first capture taught what they cost.
+// A guest whose pauses take a millisecond for each dirty page, and may take no more than one.
 struct PrecopyBench : CaptureBench {
   explicit PrecopyBench(std::uint64_t pages, CapturePolicy wanted = {}, std::uint64_t segments = 64)
-      : CaptureBench(pages, Budgeted(wanted), segments, clock) {
-    machine.at_resume = [this] { clock.AdvanceMs(100); };
+      : CaptureBench(pages, Budgeted(wanted), segments, clock, PauseCost(0, 1'000'000)) {
+    machine.at_resume = [this] { clock.AdvanceMs(machine.logged_in_pause); };
   }
 
   static CapturePolicy Budgeted(CapturePolicy policy) {

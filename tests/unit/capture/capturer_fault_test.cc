@@ -15,7 +15,7 @@ TEST_P(CapturerFaultTest, AnyFailingCallLeavesTheGuestRunningAndTheNextGeneratio
   std::uint64_t failed = 0;
   for (std::uint64_t call = 1;; ++call) {
     PrecopyBench bench(200, {.generations_max = 2});
-    if (GetParam() != Log::kPrecopied) bench.machine.at_resume = nullptr;
+    bench.machine.log_is_live = GetParam() == Log::kPrecopied;
     bench.machine.has_log = GetParam() != Log::kLacks;
     for (std::uint64_t page = 0; page < 150; ++page) bench.machine.Write(Gfn{page}, page + 1);
     ASSERT_TRUE(bench.Capture().ok());

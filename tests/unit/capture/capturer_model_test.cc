@@ -20,7 +20,7 @@ TEST_P(CapturerModelTest, EveryGenerationEqualsThePlainCopyOfItsInstant) {
   PrecopyBench bench(kPages, {.generations_max = 6});
   bench.machine.has_log = GetParam() % 3 != 0;
   const bool precopied = GetParam() % 2 == 0 && bench.machine.has_log;
-  if (!precopied) bench.machine.at_resume = nullptr;
+  bench.machine.log_is_live = precopied;
   bench.machine.regions = {{{Gfn{0}, kPages}, RegionKind::kRam}};
   std::map<std::uint64_t, std::vector<std::byte>> copies;
   std::vector<std::byte> in_pause;

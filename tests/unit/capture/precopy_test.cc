@@ -13,7 +13,7 @@ constexpr std::uint64_t kPages = 200;
 
 class PrecopyTest : public testing::Test {
  protected:
-  // The first generation: teaches what a pause costs.
+  // The first generation.
   void SetUp() override {
     for (std::uint64_t page = 0; page < kPages; ++page) bench_.machine.Write(Gfn{page}, page + 1);
     ASSERT_TRUE(bench_.Capture().ok());
@@ -127,6 +127,17 @@ TEST(PrecopyMemoryTest, WhereMemoryIsShortStagedCopiesGiveWay) {
     EXPECT_EQ(BytesOf(**snapshot), bench.machine.Copy());
     EXPECT_EQ(bench.store->arena().bytes_used() / kPageBytes, SlotsNamed(*bench.store));
   }
+}
+
+TEST(PrecopyCostTest, RoundsCannotShortenTheFixedPartOfAPause) {
+  CaptureBench bench(kPages, PrecopyBench::Budgeted({}), 64, Clock::System(),
+                     PauseCost(5'000'000, 50'000));
+  ASSERT_TRUE(bench.Capture().ok());
+  bench.machine.Write(Gfn{3}, 33);
+  const auto little = bench.Capture();
+  ASSERT_TRUE(little.ok()) << little.status();
+  EXPECT_EQ((*little)->metadata.precopy_rounds, 0u);
+  EXPECT_EQ((*little)->metadata.pages_copied, 1u);
 }
 
 TEST_F(PrecopyTest, WithoutADirtyLogThereIsNone) {
