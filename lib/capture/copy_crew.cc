@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <utility>
 
 #include "base/units.h"
 #include "capture/page_faults.h"
@@ -35,7 +36,8 @@ void TouchStack() {
 
 }  // namespace
 
-CopyCrew::CopyCrew(unsigned helpers) {
+CopyCrew::CopyCrew(unsigned helpers, std::shared_ptr<const NumaHost> numa)
+    : numa_(std::move(numa)) {
   threads_.reserve(helpers);
   for (unsigned i = 0; i < helpers; ++i) threads_.emplace_back([this] { Serve(); });
 }
@@ -44,16 +46,16 @@ CopyCrew::~CopyCrew() {
   {
     MutexLock lock(mu_);
     stopping_ = true;
-    roused_ = false;
+    roused_ = 0;
   }
   wake_.NotifyAll();
   for (std::thread& thread : threads_) thread.join();
 }
 
-CopyCrew::Borrow::Borrow(CopyCrew* crew) {
+CopyCrew::Borrow::Borrow(CopyCrew* crew, NodeNumber node) {
   if (crew == nullptr || crew->helpers() == 0 || crew->borrowed_.exchange(true)) return;
   crew_ = crew;
-  crew_->Rouse();
+  crew_->Rouse(node);
 }
 
 CopyCrew::Borrow::~Borrow() {
@@ -62,10 +64,11 @@ CopyCrew::Borrow::~Borrow() {
   crew_->borrowed_ = false;
 }
 
-void CopyCrew::Rouse() {
+void CopyCrew::Rouse(NodeNumber node) {
   {
     MutexLock lock(mu_);
-    roused_ = true;
+    node_ = node;
+    roused_ = ++rouses_;
   }
   wake_.NotifyAll();
   const auto deadline = std::chrono::steady_clock::now() + kArrivalPatience;
@@ -90,19 +93,32 @@ void CopyCrew::DoParts() {
   for (std::uint32_t part = next_++; part < parts_; part = next_++) work_->Do(part);
 }
 
-bool CopyCrew::AwaitRouse() {
+// Which borrowing it is, and where to serve it; 0: the end.
+std::uint64_t CopyCrew::AwaitRouse(NodeNumber& node) {
   MutexLock lock(mu_);
-  while (!roused_ && !stopping_) wake_.Wait(mu_);
-  return !stopping_;
+  while (!stopping_) {
+    if (const std::uint64_t rouse = roused_; rouse != 0) {
+      node = node_;
+      return rouse;
+    }
+    wake_.Wait(mu_);
+  }
+  return 0;
 }
 
 void CopyCrew::Serve() {
   TouchStack();
   std::uint64_t served = 0;
-  while (AwaitRouse()) {
+  NodeNumber here = kAnyNode;
+  NodeNumber wanted = kAnyNode;
+  while (const std::uint64_t rouse = AwaitRouse(wanted)) {
+    if (numa_ != nullptr && wanted != here) {
+      numa_->RunOn(wanted, helpers() + 1);
+      here = wanted;
+    }
     ++ready_;
     Spin spin;
-    while (roused_) {
+    while (roused_ == rouse) {
       const std::uint64_t work = open_;
       if (work == 0 || work == served) {
         spin.Once();
