@@ -46,9 +46,10 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> CredentialsOf(const Tl
 grpc::ChannelArguments CommonArguments() {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
-  // A restarted gateway is found again within a second or two.
+  // A restarted gateway is found again within a second or two; connecting may take longer than that
+  // (gRPC names the bound on it after backoff): a handshake on a busy host or a long way does.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 1000);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10'000);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000);
   // Else connections with equal arguments are shared between channels of one process, and one
   // reader's flow control would hold up another's.

@@ -56,7 +56,8 @@ std::vector<Key> GrantKeys(GrantEntry& grant) {
        TextListValue{&grant.rights, 1, kRightNames.size(), "of list, read, capture, pin, admin",
                      CheckRight},
        "What: list (see the guest and its generations), read (memory and registers, holding a "
-       "generation while a call reads it), capture (have a snapshot taken, which pauses the guest), "
+       "generation while a call reads it), capture (have a snapshot taken, which pauses the "
+       "guest), "
        "pin (hold generations beyond a call), admin (renew and release the pins of others). Each "
        "brings list with it."},
   };

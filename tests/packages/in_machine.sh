@@ -15,6 +15,7 @@ check() {  # check WHAT COMMAND...
     failures=$((failures + 1))
     echo "NOT OK  $what"
     printf '%s\n' "$output" | tail -n 20 | sed 's/^/        /'
+    journalctl --quiet -n 8 -o cat -u stillframed -u stillframe-gateway | sed 's/^/        | /'
   fi
 }
 await() {  # await COMMAND...: until it succeeds, for a minute
