@@ -62,7 +62,7 @@ check "a configuration is there" test -s /etc/stillframe/stillframed.toml
 mkdir /run/sim
 systemd-run --quiet --unit=guest /test/stillframe-simguest --directory /run/sim --name guest \
   --workload torn --dirty-pages-per-second 2000
-printf '\n[backends]\nsim_directory = "/run/sim"\n[defaults]\nperiod_ms = 200\n' \
+printf '\n[backends]\nsim_directory = "/run/sim"\n[defaults]\nperiod_ms = 200\ngenerations_max = 64\n' \
   >/etc/stillframe/stillframed.toml
 check "the configuration is valid" stillframed --check-config
 check "the services start" systemctl enable --now stillframed stillframe-gateway
