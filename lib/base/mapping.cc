@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "base/core_dump.h"
 #include "base/status.h"
 
 namespace stillframe {
@@ -30,7 +31,9 @@ absl::StatusOr<Mapping> Mapping::Shared(int fd, std::uint64_t offset, std::size_
   if (at == MAP_FAILED) {
     return ErrnoStatus(errno, fmt::format("map {} bytes at offset {:#x}", bytes, offset));
   }
-  return Mapping(static_cast<std::byte*>(at), bytes);
+  Mapping mapping(static_cast<std::byte*>(at), bytes);
+  SF_RETURN_IF_ERROR(KeepOutOfCoreDumps(at, bytes));
+  return mapping;
 }
 
 absl::Status Mapping::Populate(Access access) {

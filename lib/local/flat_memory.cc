@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/core_dump.h"
 #include "base/status.h"
 
 namespace stillframe {
@@ -24,7 +25,9 @@ absl::StatusOr<FlatMemory> FlatMemory::Reserve(std::uint64_t pages) {
   void* const at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (at == MAP_FAILED) return ErrnoStatus(errno, fmt::format("reserve {} bytes", bytes));
-  return FlatMemory(static_cast<std::byte*>(at), bytes);
+  FlatMemory flat(static_cast<std::byte*>(at), bytes);
+  SF_RETURN_IF_ERROR(KeepOutOfCoreDumps(at, bytes));
+  return flat;
 }
 
 void FlatMemory::Unmap::operator()(std::byte* at) const { munmap(at, size); }

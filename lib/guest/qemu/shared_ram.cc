@@ -16,6 +16,7 @@
 #include <memory>
 #include <utility>
 
+#include "base/core_dump.h"
 #include "base/status.h"
 
 namespace stillframe {
@@ -94,7 +95,7 @@ absl::Status MakePrivate(int fd, std::uint64_t offset, const Mapping& mapping) {
            static_cast<off_t>(offset)) == MAP_FAILED) {
     return ErrnoStatus(errno, "map guest memory privately");
   }
-  return absl::OkStatus();
+  return KeepOutOfCoreDumps(mapping.data(), mapping.size());
 }
 
 std::optional<PagemapScan> OwnPageTables() {
