@@ -217,6 +217,7 @@ absl::Status Worker::BeginEpoch(const GuestView& view) {
   options.name = fmt::format("stillframe-arena-{}", identity_.name);
   options.bytes_max = ArenaBytesFor(policy_, view, options.segment_bytes);
   options.budget = context_.budget;
+  options.secrecy = context_.arena_secrecy;
   Retention retention;
   retention.generations_max = policy_.generations_max;
   retention.pins_max = context_.pins_max;

@@ -43,6 +43,8 @@ struct WorkerContext {
 
   // Whose turn it is to capture; null: everybody's.
   std::shared_ptr<CaptureTurns> turns = nullptr;
+
+  ArenaSecrecy arena_secrecy = {};
 };
 
 struct WorkerStatus {
