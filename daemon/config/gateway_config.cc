@@ -41,6 +41,12 @@ std::vector<Key> GatewayKeys(GatewaySettings& gateway) {
        "File that says who may do what with which guest: policy.toml(5). Read anew when it "
        "changes; one with a mistake is reported and the old one stays in force."},
       {"log_level", LogLevelChoice(&gateway.log_level), "Least severe message that is logged."},
+      {"allow_privileges", BooleanValue{&gateway.allow_privileges},
+       "Whether the gateway may run as root, with capabilities, or where it could open a "
+       "hypervisor's device or write to the system's files. Else it does not start there."},
+      {"syscall_filter", FilterModeChoice(&gateway.syscall_filter),
+       "What becomes of system calls that the gateway has no use for once it serves: they fail, "
+       "or they are made and the kernel's audit log names them, or they are just made."},
   };
 }
 

@@ -20,6 +20,8 @@ struct GatewaySettings {
   std::string socket_group;  // empty: the gateway's own group
   std::string policy;        // empty: the permissions of unix sockets decide
   LogLevel log_level = LogLevel::kInfo;
+  bool allow_privileges = false;
+  FilterMode syscall_filter = FilterMode::kEnforce;
 };
 
 struct GatewayLimits {

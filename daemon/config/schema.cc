@@ -12,6 +12,8 @@ namespace {
 constexpr std::array<std::string_view, 5> kLogLevelNames = {"trace", "debug", "info", "warn",
                                                             "error"};
 
+constexpr std::array<std::string_view, 3> kFilterModeNames = {"enforce", "log", "off"};
+
 std::string Range(const BooleanValue&) { return "true or false"; }
 
 std::string Range(const NumberValue& value) {
@@ -60,6 +62,14 @@ std::string_view NameOf(LogLevel level) { return kLogLevelNames[static_cast<std:
 
 ChoiceValue LogLevelChoice(LogLevel* field) {
   return ChoiceOf(field, {std::begin(kLogLevelNames), std::end(kLogLevelNames)});
+}
+
+std::string_view NameOf(FilterMode mode) {
+  return kFilterModeNames[static_cast<std::size_t>(mode)];
+}
+
+ChoiceValue FilterModeChoice(FilterMode* field) {
+  return ChoiceOf(field, {std::begin(kFilterModeNames), std::end(kFilterModeNames)});
 }
 
 std::string RangeText(const Key& key) {

@@ -22,6 +22,9 @@ enum class LogLevel { kTrace, kDebug, kInfo, kWarn, kError };
 // The names a file uses, in the order of LogLevel: trace, debug, info, warn, error.
 std::string_view NameOf(LogLevel level);
 
+// What becomes of system calls that a daemon has no use for.
+enum class FilterMode { kEnforce, kLog, kOff };
+
 struct BooleanValue {
   bool* field = nullptr;
 };
@@ -75,6 +78,9 @@ ChoiceValue ChoiceOf(Enum* field, std::vector<std::string_view> names) {
 }
 
 ChoiceValue LogLevelChoice(LogLevel* field);
+std::string_view NameOf(FilterMode mode);
+
+ChoiceValue FilterModeChoice(FilterMode* field);
 
 using KeyValue =
     std::variant<BooleanValue, NumberValue, TextValue, TextListValue, FileModeValue, ChoiceValue>;

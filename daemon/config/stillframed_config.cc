@@ -76,6 +76,20 @@ std::vector<Key> DaemonKeys(DaemonSettings& daemon) {
        "Longest time that a pin lasts without being renewed."},
       {"pin_age_ms_max", NumberValue{&daemon.pin_age_ms_max, 1000, 7 * kDayMs, "ms", ""},
        "Longest time that a pin lasts however often it is renewed."},
+      {"arena_lock", BooleanValue{&daemon.arena_lock},
+       "Whether page copies are locked in memory, so that none of them ever reaches a swap "
+       "device. Needs RLIMIT_MEMLOCK for all of them, which the systemd unit has."},
+      {"arena_wipe", BooleanValue{&daemon.arena_wipe},
+       "Whether page copies are overwritten with zeros as soon as no generation needs them, and "
+       "all of a guest's when it goes or the daemon ends in order: whoever still reads them "
+       "then loses his pins. Costs a store to each page that is freed, on a thread of its own."},
+      {"allow_privileges", BooleanValue{&daemon.allow_privileges},
+       "Whether the daemon keeps every capability that it is started with. Else it gives up "
+       "those that no backend in [backends] needs, and does not start if it cannot."},
+      {"syscall_filter", FilterModeChoice(&daemon.syscall_filter),
+       "What becomes of system calls that the daemon and its guardian have no use for once they "
+       "serve: they fail, or they are made and the kernel's audit log names them, or they are "
+       "just made."},
   };
 }
 

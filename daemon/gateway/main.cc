@@ -1,5 +1,6 @@
 // stillframe-gateway: serves a host's snapshots over gRPC.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -14,6 +15,9 @@
 
 #include "access/policy_file.h"
 #include "base/status.h"
+#include "confinement/filters.h"
+#include "confinement/privileges.h"
+#include "confinement/syscall_filter.h"
 #include "gateway/gateway_server.h"
 #include "gateway/reloader.h"
 #include "gateway/settings.h"
@@ -25,6 +29,27 @@ namespace {
 
 constexpr std::chrono::milliseconds kShutdownGrace{2000};
 constexpr std::chrono::microseconds kLookPeriod{1'000'000};
+
+// Before threads are there and anything is served.
+absl::Status Confine(const GatewaySettings& settings) {
+  SF_ASSIGN_OR_RETURN(const std::vector<std::string> excess, ExcessOfGateway());
+  const std::string found = fmt::format("{}", fmt::join(excess, "; "));
+  if (!excess.empty() && !settings.allow_privileges) {
+    return absl::FailedPreconditionError(
+        fmt::format("it would run with more than it needs: {}; start it as a user of its own, as "
+                    "the systemd unit does, or allow it by --allow-privileges",
+                    found));
+  }
+  if (!excess.empty()) spdlog::warn("runs with more than it needs, as allowed: {}", found);
+  // A leak sanitizer looks into its own process as another one would.
+  if (settings.syscall_filter == FilterMode::kEnforce && CanFilterSystemCalls()) {
+    SF_RETURN_IF_ERROR(HideFromPeers());
+  }
+  SF_RETURN_IF_ERROR(Annotate(FilterGateway(settings.syscall_filter),
+                              "syscall_filter = \"off\" starts without it"));
+  spdlog::info("confined: {}", Describe(settings.syscall_filter));
+  return absl::OkStatus();
+}
 
 sigset_t BlockSignals() {
   sigset_t signals;
@@ -117,6 +142,8 @@ int Main(int argc, char** argv) {
       ->take_all();
   app.add_option("--daemon-socket", command_line.daemon_socket, "the socket of stillframed");
   app.add_option("--policy", command_line.policy, "who may do what: see policy.toml(5)");
+  app.add_flag("--allow-privileges", command_line.allow_privileges,
+               "run as root or with capabilities, as the key allow_privileges lets it");
   app.add_flag("--check-config", check_config, "say whether the configuration is good, and end");
   app.add_option("--check-policy", check_policy, "say whether a policy file is good, and end")
       ->type_name("FILE");
@@ -134,6 +161,7 @@ int Main(int argc, char** argv) {
     fmt::print("the configuration is good\n");
     return 0;
   }
+  if (const absl::Status confined = Confine(config->gateway); !confined.ok()) return Fail(confined);
   const absl::Status served = Serve(*options, *config, command_line);
   return served.ok() ? 0 : Fail(served);
 }

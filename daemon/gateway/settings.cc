@@ -43,6 +43,7 @@ absl::StatusOr<GatewayConfig> LoadSettings(const GatewayCommandLine& command_lin
   if (!command_line.daemon_socket.empty()) {
     config.gateway.daemon_socket = command_line.daemon_socket;
   }
+  if (command_line.allow_privileges) config.gateway.allow_privileges = true;
   if (!command_line.policy.empty()) config.gateway.policy = command_line.policy;
   return config;
 }

@@ -16,6 +16,7 @@ struct GatewayCommandLine {
   std::string config_path;  // empty: kGatewayConfigPath, if there
   std::vector<std::string> listen;
   std::string daemon_socket;
+  bool allow_privileges = false;
   std::string policy;
 };
 

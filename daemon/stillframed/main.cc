@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "config/stillframed_config.h"
+#include "confinement/filters.h"
 #include "guardian/guardian_process.h"
 #include "guest/backends/backends.h"
 #include "stillframed/stillframed.h"
@@ -39,10 +40,15 @@ int main(int argc, char** argv) {
   bool check_config = false;
   bool recover = false;
   bool guardian = false;
+  bool allow_privileges = false;
+  std::string guardian_filter;
   app.add_option("--config", config_path, "Configuration file")->capture_default_str();
   app.add_flag("--check-config", check_config, "Check the configuration file and exit");
   app.add_flag("--recover", recover, "Resume guests that a crash left paused, and exit");
+  app.add_flag("--allow-privileges", allow_privileges,
+               "Keep all capabilities, as the key allow_privileges does");
   app.add_flag("--guardian", guardian)->group("");
+  app.add_option("--filter", guardian_filter)->group("");
   app.set_version_flag("--version", "stillframed " STILLFRAME_VERSION);
   app.footer(
       "Exit status: 0 it ended well; 1 it failed; 2 the configuration or the command line is "
@@ -55,14 +61,17 @@ int main(int argc, char** argv) {
   }
 
   if (guardian) {
-    return stillframe::GuardianMain(stillframe::OpenResumers(), stillframe::LogToStandardError);
+    return stillframe::GuardianMain(
+        stillframe::OpenResumers(), stillframe::LogToStandardError, {},
+        [mode = stillframe::FilterModeOf(guardian_filter)] { return FilterGuardian(mode); });
   }
-  const auto config = stillframe::LoadStillframedConfig(config_path);
+  auto config = stillframe::LoadStillframedConfig(config_path);
   if (!config.ok()) return Fail(config.status(), kBadConfig);
   if (check_config) {
     fmt::print("{}: good\n", config_path);
     return 0;
   }
+  if (allow_privileges) config->daemon.allow_privileges = true;
   SetUpLog(config->daemon.log_level);
   const absl::Status ended =
       recover ? stillframe::RecoverPausedGuests(*config) : stillframe::ServeSnapshots(*config);

@@ -11,6 +11,8 @@
 
 #include "base/status.h"
 #include "capture/fleet.h"
+#include "confinement/filters.h"
+#include "confinement/privileges.h"
 #include "guardian/guardian_client.h"
 #include "guardian/recovery.h"
 #include "guest/backends/backends.h"
@@ -70,6 +72,30 @@ BackendOptions BackendsOf(const StillframedConfig& config) {
           config.backends.xen};
 }
 
+// Before threads and the guardian are there, which have what this process has then.
+absl::Status GiveUpPrivileges(const StillframedConfig& config) {
+  if (config.daemon.allow_privileges) {
+    SF_ASSIGN_OR_RETURN(const CapabilitySet held, HeldCapabilities());
+    spdlog::warn("keeps the capabilities it was started with, as allowed: {}", NamesOf(held));
+    return absl::OkStatus();
+  }
+  const BackendsInUse backends = {.qemu = !config.backends.qemu_qmp_globs.empty(),
+                                  .xen = config.backends.xen != XenUse::kNever};
+  SF_RETURN_IF_ERROR(
+      Annotate(GiveUpAllBut(NeededByStillframed(backends), config.daemon.socket_group),
+               "start with fewer privileges; --allow-privileges starts with all"));
+  SF_ASSIGN_OR_RETURN(const CapabilitySet held, HeldCapabilities());
+  spdlog::info("confined: capabilities {}", NamesOf(held));
+  return absl::OkStatus();
+}
+
+absl::Status FilterSystemCalls(FilterMode mode) {
+  SF_RETURN_IF_ERROR(
+      Annotate(FilterStillframed(mode), "syscall_filter = \"off\" starts without it"));
+  spdlog::info("confined: {}", Describe(mode));
+  return absl::OkStatus();
+}
+
 LocalServerOptions ServerOptionsOf(const StillframedConfig& config) {
   LocalServerOptions options;
   options.socket_path = config.daemon.socket;
@@ -108,11 +134,13 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
   IgnoreHarmlessSignals();
   const Clock& clock = Clock::System();
   const std::uint64_t started_ns = clock.MonotonicNs();
+  SF_RETURN_IF_ERROR(GiveUpPrivileges(config));
 
   SF_ASSIGN_OR_RETURN(PauseLedger ledger, PauseLedger::Open(config.daemon.ledger, kLedgerPatience));
   RecoverAndReport(ledger, OpenResumers());
   GuardianClient::Options guardian_options;
-  guardian_options.command = {"/proc/self/exe", "--guardian"};
+  guardian_options.command = {"/proc/self/exe", "--guardian", "--filter",
+                              std::string(NameOf(config.daemon.syscall_filter))};
   guardian_options.log = [](const std::string& line) { spdlog::warn("guardian: {}", line); };
   SF_ASSIGN_OR_RETURN(const auto guardian,
                       GuardianClient::Start(std::move(ledger), std::move(guardian_options)));
@@ -127,7 +155,8 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
                           return guardian->Register(ticket, fd);
                         },
                         std::make_shared<CopyCrew>(CopyHelpers()),
-                        std::make_shared<CaptureTurns>(config.daemon.captures_parallel_max)};
+                        std::make_shared<CaptureTurns>(config.daemon.captures_parallel_max),
+                        ArenaSecrecy{config.daemon.arena_lock, config.daemon.arena_wipe}};
   Fleet fleet(OpenHypervisors(BackendsOf(config)), context, [&config](const GuestIdentity& guest) {
     return config.guests.PolicyFor(guest.name, guest.id);
   });
@@ -140,6 +169,7 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
     stats.set_uptime_ms((clock.MonotonicNs() - started_ns) / kNsPerMs);
   });
   OnTerminationStop(*server);
+  SF_RETURN_IF_ERROR(FilterSystemCalls(config.daemon.syscall_filter));
 
   ServiceNotifier notifier;
   {

@@ -128,7 +128,8 @@ void LogToStandardError(const std::string& line) {
   static_cast<void>(!write(STDERR_FILENO, whole.data(), whole.size()));
 }
 
-int GuardianMain(const ResumerList& resumers, const LogLine& log, RescuePolicy policy) {
+int GuardianMain(const ResumerList& resumers, const LogLine& log, RescuePolicy policy,
+                 const std::function<absl::Status()>& confine) {
   IgnoreSignals();
   prctl(PR_SET_NAME, "sf-guardian");
   auto attached = PauseLedger::Attach(UniqueFd(kGuardianLedgerFd));
@@ -146,6 +147,9 @@ int GuardianMain(const ResumerList& resumers, const LogLine& log, RescuePolicy p
   Rescuer rescuer(ledger, resumers, Clock::System(), log, policy);
   if (const absl::Status started = watch.Start(); !started.ok()) {
     log(fmt::format("{}; notices the daemon's death by its socket only", MessageOf(started)));
+  }
+  if (confine != nullptr) {
+    if (const absl::Status confined = confine(); !confined.ok()) log(MessageOf(confined));
   }
   static_cast<void>(SendControl(kGuardianControlFd, ControlMessage{ControlKind::kReady, 0, 0}, -1));
 

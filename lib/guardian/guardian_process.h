@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -32,8 +33,11 @@ absl::StatusOr<GuardianProcess> SpawnGuardian(const std::vector<std::string>& co
                                               int ledger_fd, int kick_fd);
 
 // The guardian's whole life; main returns its result. Ends when the daemon is gone and its guests
-// were seen to: 0, or 1 when some could not be resumed. 2: not started by SpawnGuardian.
-int GuardianMain(const ResumerList& resumers, const LogLine& log, RescuePolicy policy = {});
+// were seen to: 0, or 1 when some could not be resumed. 2: not started by SpawnGuardian. `confine`
+// is called once all threads, locked memory and priorities are had; a guardian that cannot be
+// confined says so and serves all the same.
+int GuardianMain(const ResumerList& resumers, const LogLine& log, RescuePolicy policy = {},
+                 const std::function<absl::Status()>& confine = nullptr);
 
 // Writes a line to standard error unless that would block.
 void LogToStandardError(const std::string& line);

@@ -107,7 +107,7 @@ generations_max = 32
 TOML
 start stillframed "$build/daemon/stillframed/stillframed" --config "$run/stillframed.toml"
 start gateway "$build/daemon/gateway/stillframe-gateway" \
-  --daemon-socket "$run/stillframed.sock" --listen "unix:$run/gateway.sock"
+  --daemon-socket "$run/stillframed.sock" --listen "unix:$run/gateway.sock" --allow-privileges
 await 20 "the gateway" "$cli" guests
 await 20 "a first snapshot" "$cli" show "$guest"
 echo "stillframed captures the guest every 250 ms; stillframe-gateway serves gRPC."

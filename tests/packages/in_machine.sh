@@ -46,6 +46,7 @@ advances() {
   await newer
 }
 install_version() { DEBIAN_FRONTEND=noninteractive apt-get -q install -y /test/packages/*_"$1"_*.deb; }
+filters_itself() { journalctl -u "$1" | grep -q 'confined: system calls are filtered'; }
 exposure_within() {
   local exposure
   exposure=$(systemd-analyze security "$1" | sed -n 's/.*exposure level for [^ ]*: \([0-9.]*\).*/\1/p')
@@ -124,10 +125,12 @@ check "the manual is there" test -s /usr/share/man/man8/stillframed.8.gz
 
 # --- Confined, as the kernel says.
 check "the gateway has no capability" is "$(status_of stillframe-gateway CapPrm)" 0000000000000000
+check "it refuses to be root" is "$(stillframe-gateway --listen unix:/tmp/g.sock >/dev/null 2>&1; echo $?)" 1
 check "the gateway is not root" not is "$(status_of stillframe-gateway Uid | cut -f1)" 0
 for unit in stillframed stillframe-gateway; do
   check "$unit is filtered" is "$(status_of $unit Seccomp)" 2
   check "$unit gains no privilege" is "$(status_of $unit NoNewPrivs)" 1
+  check "$unit filters itself" await filters_itself $unit
 done
 check "the daemon sees no network" not is "$(readlink "/proc/$(pid_of stillframed)/ns/net")" "$(readlink /proc/1/ns/net)"
 check "stillframed's exposure" exposure_within stillframed 2.0

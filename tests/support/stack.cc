@@ -30,7 +30,8 @@ absl::StatusOr<std::unique_ptr<Stack>> Stack::Start(const StackSetup& setup) {
                             path, setup.backends, setup.defaults, setup.more)));
   SF_RETURN_IF_ERROR(WriteFile(path + "/gateway.toml",
                                fmt::format("[gateway]\ndaemon_socket = \"{0}/stillframed.sock\"\n"
-                                           "listen = [\"unix:{0}/gateway.sock\"]\n",
+                                           "listen = [\"unix:{0}/gateway.sock\"]\n"
+                                           "allow_privileges = true\n",
                                            path)));
   SF_RETURN_IF_ERROR(stack->StartDaemon());
   SF_RETURN_IF_ERROR(stack->StartGateway());

@@ -43,7 +43,7 @@ principals = ["anonymous"]
 guests = ["*"]
 rights = ["read", "capture", "pin"]
 TOML
-stillframe-gateway --daemon-socket /tmp/stack/stillframed.sock --listen 127.0.0.1:7443 \
+stillframe-gateway --daemon-socket /tmp/stack/stillframed.sock --listen 127.0.0.1:7443 --allow-privileges \
   --policy policy.toml >gateway.log 2>&1 & echo $! >>pids
 export STILLFRAME_TARGET=127.0.0.1:7443
 until stillframe guests >guests.log 2>&1; do sleep 1; done

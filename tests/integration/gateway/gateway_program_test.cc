@@ -191,8 +191,8 @@ TEST_F(GatewayServerTest, TheProgramServesUntilToldToEnd) {
   daemon_ = MakeDaemon();
   const std::string policy = directory_ + "/policy.toml";
   WriteFile(policy, kAnonymousMayList);
-  Program program(
-      {"--listen", "127.0.0.1:0", "--daemon-socket", options_.daemon_socket, "--policy", policy});
+  Program program({"--allow-privileges", "--listen", "127.0.0.1:0", "--daemon-socket",
+                   options_.daemon_socket, "--policy", policy});
   const std::string address = LineAfter(program, "listening on ");
   const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
   guests_ = v1::GuestService::NewStub(channel);
@@ -206,8 +206,8 @@ TEST_F(GatewayServerTest, TheProgramFollowsItsPolicyFileAndKeepsTheOldOneOverAMi
   daemon_ = MakeDaemon();
   const std::string policy = directory_ + "/policy.toml";
   WriteFile(policy, kAnonymousMayList);
-  Program program(
-      {"--listen", "127.0.0.1:0", "--daemon-socket", options_.daemon_socket, "--policy", policy});
+  Program program({"--allow-privileges", "--listen", "127.0.0.1:0", "--daemon-socket",
+                   options_.daemon_socket, "--policy", policy});
   const std::string address = LineAfter(program, "listening on ");
   const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
   guests_ = v1::GuestService::NewStub(channel);
