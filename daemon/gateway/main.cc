@@ -12,6 +12,7 @@
 #include <ctime>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "access/policy_file.h"
 #include "base/status.h"

@@ -48,8 +48,9 @@ class MutualTlsTest : public SimStackTest {
                       "key = \"{1}/pki/gateway-key.pem\"\nclient_ca = \"{1}/pki/ca.pem\"\n"
                       "crl = \"{1}/pki/crl.pem\"\n[audit]\nfile = \"{1}/audit.jsonl\"\n",
                       stack_->directory(), directory_.path()));
-    auto gateway = ChildProcess::Start({STILLFRAME_GATEWAY, "--config", Path("gateway.toml")},
-                                       Path("gateway.log"));
+    auto gateway = ChildProcess::Start(
+        {STILLFRAME_GATEWAY, "--config", Path("gateway.toml"), "--allow-privileges"},
+        Path("gateway.log"));
     EXPECT_TRUE(gateway.ok()) << gateway.status();
     if (!gateway.ok()) return "";
     gateway_ = *std::move(gateway);
