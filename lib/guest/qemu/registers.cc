@@ -10,6 +10,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "base/status.h"
 #include "guest/qmp/qmp_frame.h"
@@ -223,6 +224,7 @@ absl::Status MergeCpuNotes(std::span<const std::byte> elf, std::vector<VcpuState
   const std::uint64_t header_bytes = *ReadAt<std::uint16_t>(elf, 54);
   const std::uint64_t header_count = *ReadAt<std::uint16_t>(elf, 56);
   std::vector<CpuNote> notes;
+  bool seen = false;
   for (std::uint64_t i = 0; i < header_count; ++i) {
     const std::uint64_t header = headers + i * header_bytes;
     const auto type = ReadAt<std::uint32_t>(elf, header);
@@ -230,6 +232,8 @@ absl::Status MergeCpuNotes(std::span<const std::byte> elf, std::vector<VcpuState
     const auto bytes = ReadAt<std::uint64_t>(elf, header + 32);
     if (!type || !offset || !bytes) return nonsense;
     if (*type != kProgramNote) continue;
+    // QEMU writes one. 65535 headers of one segment would cost as often its time and memory.
+    if (std::exchange(seen, true)) return nonsense;
     if (*offset > elf.size() || *bytes > elf.size() - *offset) return nonsense;
     const std::span<const std::byte> segment = elf.subspan(*offset, *bytes);
     for (std::uint64_t at = 0; at < segment.size();) {

@@ -127,5 +127,14 @@ TEST(RegistersTest, RefusesNotesOfAnotherNumberOfVcpus) {
   EXPECT_TRUE(absl::IsDataLoss(MergeCpuNotes(BytesOf(elf), one)));
 }
 
+TEST(RegistersTest, HeadersThatRepeatOneSegmentAreRefusedBeforeItsNotesAddUp) {
+  std::vector<VcpuState> vcpus(2);
+  std::string elf = Recorded("notes_2cpu.elf");
+  elf[54] = elf[55] = 0;                        // bytes of a program header: all are the first
+  elf[56] = elf[57] = static_cast<char>(0xff);  // how many there are
+  const absl::Status status = MergeCpuNotes(BytesOf(elf), vcpus);
+  EXPECT_EQ(status, absl::DataLossError("the dump with the vCPU notes makes no sense"));
+}
+
 }  // namespace
 }  // namespace stillframe
