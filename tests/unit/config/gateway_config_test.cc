@@ -57,6 +57,18 @@ TEST(GatewayConfigTest, ChecksLimitsAgainstEachOther) {
             "inflight_bytes_per_stream_max, 65536");
 }
 
+TEST(GatewayConfigTest, RefusesWhatTheTomlParserMustNotSee) {
+  const std::string beyond = "not TOML: characters beyond ASCII belong in comments or in quotes";
+  EXPECT_EQ(ErrorOf("\n[gateway]\nqn\xef\xbb\xaf = 1\n"), "gateway.toml:3: " + beyond);
+  EXPECT_EQ(ErrorOf("[gateway]\ndaemon_socket = \"\"\"a\\\n \xc3\xa9\"\"\"\n"),
+            "gateway.toml:3: " + beyond);
+  std::string deep = "a";
+  for (int part = 0; part < 100'000; ++part) deep += ".a";
+  EXPECT_EQ(ErrorOf(deep + " = 1\n"), "gateway.toml:1: not TOML: names of more than 64 parts");
+  EXPECT_EQ(ErrorOf("\xef\xbb\xbf# caf\xc3\xa9\n[gateway]\ndaemon_socket = \"/run/caf\xc3\xa9\"\n"),
+            "accepted");
+}
+
 TEST(ListenAddressTest, AcceptsUnixSocketsAndLoopbackAndPrintsThemAsWritten) {
   for (const std::string_view text :
        {"unix:/run/g.sock", "127.0.0.1:50051", "127.1.2.3:0", "[::1]:65535", "localhost:50051"}) {
