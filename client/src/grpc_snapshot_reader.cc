@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "extent_check.h"
 #include "flat_views.h"
 #include "grpc_machine_frames.h"
 #include "grpc_page_stream.h"
@@ -78,14 +79,18 @@ class GrpcSnapshotReader final : public SnapshotReader {
     auto stub = v1::SnapshotService::NewStub(channels_->calls);
     auto call = stub->ListAllocatedExtents(&context, request);
     v1::ListAllocatedExtentsResponse response;
+    AllocatedExtentCheck check(metadata_.page_count());
     absl::Status sunk;
     while (sunk.ok() && call->Read(&response)) {
       for (const auto& extent : response.extents()) {
-        sunk = sink({Gfn{extent.first_gfn()}, extent.page_count()}, extent.status());
+        const GfnRange range{Gfn{extent.first_gfn()}, extent.page_count()};
+        sunk = check.Accept(range);
+        if (sunk.ok()) sunk = sink(range, extent.status());
         if (!sunk.ok()) break;
       }
     }
-    return Finish(*call, context, sunk);
+    SF_RETURN_IF_ERROR(Finish(*call, context, sunk));
+    return check.Finish();
   }
 
   absl::Status ForEachChangedExtent(Generation base, std::uint64_t coalesce_pages,
@@ -101,10 +106,13 @@ class GrpcSnapshotReader final : public SnapshotReader {
     auto stub = v1::SnapshotService::NewStub(channels_->calls);
     auto call = stub->ListChangedExtents(&context, request);
     v1::ListChangedExtentsResponse response;
+    ChangedExtentCheck check;
     absl::Status sunk;
     while (sunk.ok() && call->Read(&response)) {
       for (const auto& extent : response.extents()) {
-        sunk = sink({Gfn{extent.first_gfn()}, extent.page_count()});
+        const GfnRange range{Gfn{extent.first_gfn()}, extent.page_count()};
+        sunk = check.Accept(range);
+        if (sunk.ok()) sunk = sink(range);
         if (!sunk.ok()) break;
       }
     }
