@@ -30,8 +30,9 @@ absl::StatusOr<std::unique_ptr<Stack>> Stack::Start(const StackSetup& setup) {
                             path, setup.backends, setup.defaults, setup.more)));
   SF_RETURN_IF_ERROR(WriteFile(path + "/gateway.toml",
                                fmt::format("[gateway]\ndaemon_socket = \"{0}/stillframed.sock\"\n"
-                                           "listen = [\"unix:{0}/gateway.sock\"]\n",
-                                           path)));
+                                           "listen = [\"unix:{0}/gateway.sock\", \"127.0.0.1:0\"]\n"
+                                           "[limits]\n{1}\n",
+                                           path, setup.limits)));
   SF_RETURN_IF_ERROR(stack->StartDaemon());
   SF_RETURN_IF_ERROR(stack->StartGateway());
   return stack;
@@ -60,6 +61,15 @@ absl::Status Stack::StartGateway() {
   });
   return serving ? absl::OkStatus()
                  : absl::UnavailableError("the gateway does not serve: " + gateway_->Log());
+}
+
+std::string Stack::gateway_tcp_address() const {
+  constexpr std::string_view kBefore = "listening on 127.";
+  const std::string log = gateway_->Log();
+  const std::size_t at = log.find(kBefore);
+  if (at == std::string::npos) return "";
+  const std::size_t address = at + kBefore.size() - 4;
+  return log.substr(address, log.find('\n', address) - address);
 }
 
 absl::StatusOr<std::string> Stack::AwaitEpochAfter(const std::string& guest,

@@ -19,6 +19,7 @@ struct StackSetup {
   std::string backends;  // lines of [backends]
   std::string defaults;  // lines of [defaults]
   std::string more;      // anything else of stillframed.toml
+  std::string limits;    // lines of [limits] of gateway.toml
 };
 
 class Stack {
@@ -33,6 +34,8 @@ class Stack {
 
   std::string directory() const { return directory_.path(); }
   std::string gateway_target() const { return "unix:" + directory_.path() + "/gateway.sock"; }
+  // The gateway's other address, on loopback: HOST:PORT.
+  std::string gateway_tcp_address() const;
   std::string local_target() const { return "local:" + directory_.path() + "/stillframed.sock"; }
 
   // Over gRPC through the gateway.

@@ -17,8 +17,9 @@ namespace stillframe {
 
 class SimStackTest : public testing::Test {
  protected:
-  void StartStack(const std::string& defaults) {
+  void StartStack(const std::string& defaults, const std::string& limits = "") {
     StackSetup setup;
+    setup.limits = limits;
     setup.backends = "qemu_qmp_globs = []\nsim_directory = \"" + guests_.path() + "\"";
     setup.defaults = defaults;
     auto stack = Stack::Start(setup);
