@@ -117,6 +117,7 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
   SF_ASSIGN_OR_RETURN(const auto guardian,
                       GuardianClient::Start(std::move(ledger), std::move(guardian_options)));
 
+  const auto numa = NumaHost::Open();
   EventLog events(kEventsKept);
   WorkerContext context{clock,
                         events,
@@ -126,8 +127,9 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
                                     int fd) -> absl::StatusOr<std::unique_ptr<PauseGuard>> {
                           return guardian->Register(ticket, fd);
                         },
-                        std::make_shared<CopyCrew>(CopyHelpers()),
-                        std::make_shared<CaptureTurns>(config.daemon.captures_parallel_max)};
+                        std::make_shared<CopyCrew>(CopyHelpers(), numa),
+                        std::make_shared<CaptureTurns>(config.daemon.captures_parallel_max),
+                        numa};
   Fleet fleet(OpenHypervisors(BackendsOf(config)), context, [&config](const GuestIdentity& guest) {
     return config.guests.PolicyFor(guest.name, guest.id);
   });

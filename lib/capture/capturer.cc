@@ -21,8 +21,14 @@ constexpr std::uint64_t kCrewPagesMin = 4096;
 }  // namespace
 
 Capturer::Capturer(Guest& guest, SnapshotStore& store, const CapturePolicy& policy,
-                   const Clock& clock, CopyCrew* crew, const PauseCost& cost)
-    : guest_(guest), store_(store), policy_(policy), clock_(clock), crew_(crew), cost_(cost) {}
+                   const Clock& clock, CopyCrew* crew, HomeNode* home, const PauseCost& cost)
+    : guest_(guest),
+      store_(store),
+      policy_(policy),
+      clock_(clock),
+      crew_(crew),
+      home_(home),
+      cost_(cost) {}
 
 absl::StatusOr<SnapshotPtr> Capturer::Capture(std::shared_ptr<const GuestView> view,
                                               PauseGuard& guard, CaptureTrigger trigger,
@@ -91,6 +97,7 @@ absl::StatusOr<std::uint64_t> Capturer::PrepareSource() {
   const bool logged = guest_.capabilities().dirty_log;
   scratch_ = logged ? pending_ : source_.readable();
   SF_RETURN_IF_ERROR(source_.FaultIn(guest_, *view_, scratch_));
+  if (home_ != nullptr) home_->Look(*view_, source_.populated());
   std::uint64_t pages = scratch_.Count();
   if (logged && !everything_pending_) pages += guest_.EstimateDirty();
   return std::min(pages, view_->map.readable_pages());
@@ -150,7 +157,8 @@ absl::Status Capturer::RunWindow(PauseGuard& guard, const std::atomic<bool>& can
     copied_.ClearAll();
     fetched_.ClearAll();
     unsure_.ClearAll();
-    const CopyCrew::Borrow helpers(pages >= kCrewPagesMin ? crew_ : nullptr);
+    const CopyCrew::Borrow helpers(pages >= kCrewPagesMin ? crew_ : nullptr,
+                                   home_ != nullptr ? home_->node() : kAnyNode);
     WindowPlan plan;
     plan.view = view_.get();
     plan.arena = &store_.arena();

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "capture/copy_crew.h"
 #include "capture/finish_phase.h"
+#include "capture/home_node.h"
 #include "capture/page_copy.h"
 #include "capture/pause_cost.h"
 #include "capture/pause_window.h"
@@ -35,10 +36,10 @@ namespace stillframe {
 class Capturer {
  public:
   // `guest`, `store` and `clock` must outlive it. `policy` leaves nothing open: no zeros but in
-  // period_ms and pin_age_ms_max. `crew` (or null) helps with large copies. `cost` is what pauses
-  // are believed to cost before the first.
+  // period_ms and pin_age_ms_max. `crew` (or null) helps with large copies; `home` (or null)
+  // decides on which NUMA node. `cost` is what pauses are believed to cost before the first.
   Capturer(Guest& guest, SnapshotStore& store, const CapturePolicy& policy, const Clock& clock,
-           CopyCrew* crew = nullptr, const PauseCost& cost = PauseCost());
+           CopyCrew* crew = nullptr, HomeNode* home = nullptr, const PauseCost& cost = PauseCost());
 
   // One generation of the guest as `view` (from Refresh, of this epoch's boot) shows it. Turning
   // `cancelled` true makes it resume the guest at once and return CANCELLED. RESOURCE_EXHAUSTED
@@ -59,7 +60,8 @@ class Capturer {
  private:
   std::string Attempt() const;  // what error messages begin with
   void AdoptView(std::shared_ptr<const GuestView> view);
-  // Faults in what may be copied; returns how many pages that will be, as far as is known.
+  // Faults in what may be copied, and looks where it lies; returns how many pages that will be, as
+  // far as is known.
   absl::StatusOr<std::uint64_t> PrepareSource();
   // Pre-copy; returns how many pages are left for the pause.
   absl::StatusOr<std::uint64_t> RunRounds(const std::atomic<bool>& cancelled);
@@ -78,6 +80,7 @@ class Capturer {
   const CapturePolicy policy_;
   const Clock& clock_;
   CopyCrew* const crew_;
+  HomeNode* const home_;
 
   std::shared_ptr<const GuestView> view_;
   Generation newest_;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <utility>
 
 #include "base/units.h"
 #include "capture/page_faults.h"
@@ -35,7 +36,8 @@ void TouchStack() {
 
 }  // namespace
 
-CopyCrew::CopyCrew(unsigned helpers) {
+CopyCrew::CopyCrew(unsigned helpers, std::shared_ptr<const NumaHost> numa)
+    : numa_(std::move(numa)) {
   threads_.reserve(helpers);
   for (unsigned i = 0; i < helpers; ++i) threads_.emplace_back([this] { Serve(); });
 }
@@ -50,10 +52,10 @@ CopyCrew::~CopyCrew() {
   for (std::thread& thread : threads_) thread.join();
 }
 
-CopyCrew::Borrow::Borrow(CopyCrew* crew) {
+CopyCrew::Borrow::Borrow(CopyCrew* crew, NodeNumber node) {
   if (crew == nullptr || crew->helpers() == 0 || crew->borrowed_.exchange(true)) return;
   crew_ = crew;
-  crew_->Rouse();
+  crew_->Rouse(node);
 }
 
 CopyCrew::Borrow::~Borrow() {
@@ -62,9 +64,10 @@ CopyCrew::Borrow::~Borrow() {
   crew_->borrowed_ = false;
 }
 
-void CopyCrew::Rouse() {
+void CopyCrew::Rouse(NodeNumber node) {
   {
     MutexLock lock(mu_);
+    node_ = node;
     roused_ = true;
   }
   wake_.NotifyAll();
@@ -90,16 +93,23 @@ void CopyCrew::DoParts() {
   for (std::uint32_t part = next_++; part < parts_; part = next_++) work_->Do(part);
 }
 
-bool CopyCrew::AwaitRouse() {
+bool CopyCrew::AwaitRouse(NodeNumber& node) {
   MutexLock lock(mu_);
   while (!roused_ && !stopping_) wake_.Wait(mu_);
+  node = node_;
   return !stopping_;
 }
 
 void CopyCrew::Serve() {
   TouchStack();
   std::uint64_t served = 0;
-  while (AwaitRouse()) {
+  NodeNumber here = kAnyNode;
+  NodeNumber wanted = kAnyNode;
+  while (AwaitRouse(wanted)) {
+    if (numa_ != nullptr && wanted != here) {
+      numa_->RunOn(wanted, helpers() + 1);
+      here = wanted;
+    }
     ++ready_;
     Spin spin;
     while (roused_) {

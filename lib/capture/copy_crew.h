@@ -7,11 +7,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "base/mutex.h"
+#include "capture/numa.h"
 
 namespace stillframe {
 
@@ -26,8 +28,8 @@ class SharedWork {
 
 class CopyCrew {
  public:
-  // 0 helpers: all work is the caller's.
-  explicit CopyCrew(unsigned helpers);
+  // 0 helpers: all work is the caller's. `numa` null: helpers run anywhere.
+  explicit CopyCrew(unsigned helpers, std::shared_ptr<const NumaHost> numa = nullptr);
   ~CopyCrew();
   CopyCrew(const CopyCrew&) = delete;
   CopyCrew& operator=(const CopyCrew&) = delete;
@@ -35,11 +37,11 @@ class CopyCrew {
   unsigned helpers() const { return static_cast<unsigned>(threads_.size()); }
 
   // The crew for one window; `crew()` is null when somebody else has it, or it has no helpers.
-  // Wakes the helpers and gives them a fraction of a millisecond to arrive. They park again when
-  // this goes.
+  // Wakes the helpers and gives them a fraction of a millisecond to arrive: at processors of `node`
+  // if it has enough for all and the borrower. They park again when this goes.
   class Borrow {
    public:
-    explicit Borrow(CopyCrew* crew);
+    explicit Borrow(CopyCrew* crew, NodeNumber node = kAnyNode);
     ~Borrow();
     Borrow(const Borrow&) = delete;
     Borrow& operator=(const Borrow&) = delete;
@@ -58,12 +60,13 @@ class CopyCrew {
   std::uint64_t TakePageFaults() { return page_faults_.exchange(0); }
 
  private:
-  void Rouse() ABSL_LOCKS_EXCLUDED(mu_);
+  void Rouse(NodeNumber node) ABSL_LOCKS_EXCLUDED(mu_);
   void Rest() { roused_ = false; }
   void Serve() ABSL_LOCKS_EXCLUDED(mu_);
-  bool AwaitRouse() ABSL_LOCKS_EXCLUDED(mu_);
+  bool AwaitRouse(NodeNumber& node) ABSL_LOCKS_EXCLUDED(mu_);
   void DoParts();
 
+  const std::shared_ptr<const NumaHost> numa_;
   std::atomic<bool> borrowed_{false};
   std::atomic<bool> roused_{false};
   std::atomic<unsigned> ready_{0};  // helpers that spin
@@ -80,6 +83,7 @@ class CopyCrew {
   Mutex mu_;
   CondVar wake_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  NodeNumber node_ ABSL_GUARDED_BY(mu_) = kAnyNode;  // where to serve
 
   std::vector<std::thread> threads_;  // last: start when all else stands
 };

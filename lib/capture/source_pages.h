@@ -19,6 +19,9 @@ class SourcePages {
   // The frames of the view's extents.
   const PageBitmap& readable() const { return readable_; }
 
+  // The frames whose bytes are mapped into this process by now.
+  const PageBitmap& populated() const { return populated_; }
+
   // The frames that need not be asked about again; null where memory may come and go unseen.
   // Frames that the guest forgets are asked about again.
   PageBitmap* resident() { return residency_lasts_ ? &populated_ : nullptr; }

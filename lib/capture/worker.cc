@@ -49,6 +49,7 @@ Worker::Worker(std::unique_ptr<Guest> guest, CapturePolicy policy, WorkerContext
       identity_(guest_->identity()),
       policy_(policy),
       context_(std::move(context)),
+      home_(std::make_shared<HomeNode>(context_.numa)),
       pacing_(policy.period_ms, policy.downtime_percent_max),
       last_progress_ns_(context_.clock.MonotonicNs()) {
   thread_ = std::thread([this] { Run(); });
@@ -217,6 +218,7 @@ absl::Status Worker::BeginEpoch(const GuestView& view) {
   options.name = fmt::format("stillframe-arena-{}", identity_.name);
   options.bytes_max = ArenaBytesFor(policy_, view, options.segment_bytes);
   options.budget = context_.budget;
+  options.place = [home = home_](std::span<std::byte> memory) { home->Prefer(memory); };
   Retention retention;
   retention.generations_max = policy_.generations_max;
   retention.pins_max = context_.pins_max;
@@ -227,8 +229,8 @@ absl::Status Worker::BeginEpoch(const GuestView& view) {
                             context_.clock, context_.events));
   CapturePolicy resolved = Resolve(policy_, view);
   resolved.arena_bytes_max = store->arena().bytes_max();
-  capturer_ =
-      std::make_unique<Capturer>(*guest_, *store, resolved, context_.clock, context_.crew.get());
+  capturer_ = std::make_unique<Capturer>(*guest_, *store, resolved, context_.clock,
+                                         context_.crew.get(), home_.get());
   boot_ = view.boot;
   Epoch previous;
   {

@@ -19,6 +19,7 @@
 #include "capture/capture_turns.h"
 #include "capture/capturer.h"
 #include "capture/failure_log.h"
+#include "capture/home_node.h"
 #include "capture/pacing.h"
 #include "capture/policy.h"
 #include "guest/guest.h"
@@ -43,6 +44,9 @@ struct WorkerContext {
 
   // Whose turn it is to capture; null: everybody's.
   std::shared_ptr<CaptureTurns> turns = nullptr;
+
+  // Where there are NUMA nodes to choose from.
+  std::shared_ptr<const NumaHost> numa = nullptr;
 };
 
 struct WorkerStatus {
@@ -118,6 +122,7 @@ class Worker {
   // Owned by the thread.
   std::unique_ptr<PauseGuard> guard_;
   ResumeTicket guarded_ticket_;
+  const std::shared_ptr<HomeNode> home_;  // the arena's too
   std::unique_ptr<Capturer> capturer_;
   std::uint64_t boot_ = 0;
   Pacing pacing_;

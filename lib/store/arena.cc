@@ -79,6 +79,7 @@ absl::Status Arena::Grow() {
     // Huge pages where the host allows them for shared memory (shmem_enabled: advise). All of the
     // segment is touched anyway, so they waste nothing.
     madvise(segment->mapping.data(), segment->mapping.size(), MADV_HUGEPAGE);
+    if (options_.place) options_.place(segment->mapping.span());
     SF_RETURN_IF_ERROR(segment->mapping.Populate(Access::kReadWrite));
     TouchPages(segment->mapping.span());
     SF_RETURN_IF_ERROR(SealAgainstNewWriters(fd.get()));

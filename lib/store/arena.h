@@ -6,7 +6,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -50,6 +52,10 @@ class Arena {
     std::uint64_t bytes_max = 0;                        // bound of this arena
     std::size_t segment_bytes = std::size_t{64} << 20;  // a power of two
     std::shared_ptr<ArenaBudget> budget;                // bound of all; null: none
+
+    // Says where a new segment's memory is to come from, before any of it is touched; null: from
+    // where the kernel likes.
+    std::function<void(std::span<std::byte>)> place = nullptr;
   };
 
   explicit Arena(Options options);

@@ -29,7 +29,7 @@ struct CaptureBench {
         SnapshotStore::Create(guest.identity(), Epoch::Random(), std::make_shared<Arena>(options),
                               retention, Clock::System(), events);
     store = *std::move(created);
-    capturer = std::make_unique<Capturer>(guest, *store, policy, clock, &crew, cost);
+    capturer = std::make_unique<Capturer>(guest, *store, policy, clock, &crew, nullptr, cost);
   }
 
   absl::StatusOr<SnapshotPtr> Capture() {
