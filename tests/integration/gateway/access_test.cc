@@ -81,12 +81,9 @@ class AccessTest : public GatewayFixture {
     return status;
   }
 
-  grpc::Status GetGuest(const std::string& guest) {
-    grpc::ClientContext call;
-    v1::GetGuestRequest request;
-    request.set_guest(guest);
-    v1::GetGuestResponse response;
-    return guests_->GetGuest(&call, request, &response);
+  grpc::Status GetGuest(const std::string& name) {
+    v1::Guest guest;
+    return GatewayFixture::GetGuest(name, guest);
   }
 
   grpc::Status ReadAll(const std::string& guest = "web1") {
@@ -104,23 +101,7 @@ class AccessTest : public GatewayFixture {
     return snapshots_->CaptureSnapshot(&call, request, &response);
   }
 
-  grpc::Status Pin(v1::Pin& pin) {
-    grpc::ClientContext call;
-    v1::CreatePinRequest request;
-    *request.mutable_snapshot() = Select();
-    v1::CreatePinResponse response;
-    const grpc::Status status = pins_->CreatePin(&call, request, &response);
-    pin = response.pin();
-    return status;
-  }
-
-  grpc::Status Release(const std::string& id) {
-    grpc::ClientContext call;
-    v1::ReleasePinRequest request;
-    request.set_id(id);
-    v1::ReleasePinResponse response;
-    return pins_->ReleasePin(&call, request, &response);
-  }
+  grpc::Status Pin(v1::Pin& pin) { return CreatePin(0, pin); }
 
   v1::Access WhoAmI() {
     grpc::ClientContext call;
@@ -239,9 +220,9 @@ TEST_F(AccessTest, PinsAreTheirMakersAloneUnlessAnAdministratorComes) {
   v1::Pin pin;
   ASSERT_TRUE(Pin(pin).ok());
   DialAs("mon2.example.org");
-  EXPECT_EQ(InfoOf(Release(pin.id())).reason(), "PIN_NOT_FOUND");
+  EXPECT_EQ(InfoOf(ReleasePin(pin.id())).reason(), "PIN_NOT_FOUND");
   Allow({GrantOf("spiffe://*", "*", {Right::kPin}), GrantOf("dns:*", "*", {Right::kAdmin})});
-  EXPECT_TRUE(Release(pin.id()).ok());
+  EXPECT_TRUE(ReleasePin(pin.id()).ok());
 }
 
 TEST_F(AccessTest, ANewPolicyEndsOpenStreamsAndPins) {

@@ -110,6 +110,35 @@ class GatewayFixture : public testing::Test {
     return selector;
   }
 
+  grpc::Status GetGuest(const std::string& name, v1::Guest& guest) {
+    grpc::ClientContext call;
+    v1::GetGuestRequest request;
+    request.set_guest(name);
+    v1::GetGuestResponse response;
+    const grpc::Status status = guests_->GetGuest(&call, request, &response);
+    guest = response.guest();
+    return status;
+  }
+
+  grpc::Status CreatePin(std::uint64_t ttl_ms, v1::Pin& pin) {
+    grpc::ClientContext call;
+    v1::CreatePinRequest request;
+    *request.mutable_snapshot() = Select();
+    request.set_ttl_ms(ttl_ms);
+    v1::CreatePinResponse response;
+    const grpc::Status status = pins_->CreatePin(&call, request, &response);
+    pin = response.pin();
+    return status;
+  }
+
+  grpc::Status ReleasePin(const std::string& id) {
+    grpc::ClientContext call;
+    v1::ReleasePinRequest request;
+    request.set_id(id);
+    v1::ReleasePinResponse response;
+    return pins_->ReleasePin(&call, request, &response);
+  }
+
   struct Reading {
     grpc::Status status;
     v1::Snapshot snapshot;

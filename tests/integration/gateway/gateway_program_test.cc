@@ -12,6 +12,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <optional>
 
 #include "base/unique_fd.h"
 #include "integration/gateway/gateway_fixture.h"
@@ -187,53 +188,54 @@ void WriteFile(const std::string& path, const std::string& text) {
   std::filesystem::rename(path + ".new", path);
 }
 
-TEST_F(GatewayServerTest, TheProgramServesUntilToldToEnd) {
-  daemon_ = MakeDaemon();
-  const std::string policy = directory_ + "/policy.toml";
-  WriteFile(policy, kAnonymousMayList);
-  Program program(
-      {"--listen", "127.0.0.1:0", "--daemon-socket", options_.daemon_socket, "--policy", policy});
-  const std::string address = LineAfter(program, "listening on ");
-  const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-  guests_ = v1::GuestService::NewStub(channel);
-  AwaitDaemon();
-  program.Signal(SIGHUP);
-  program.Signal(SIGTERM);
-  EXPECT_EQ(program.WaitForExit(), 0);
+// The program on a loopback port, with a policy by which anonymous callers may list guests.
+class GatewayProgramTest : public GatewayServerTest {
+ protected:
+  void StartProgram() {
+    daemon_ = MakeDaemon();
+    WriteFile(policy_, kAnonymousMayList);
+    program_.emplace(std::vector<std::string>{"--listen", "127.0.0.1:0", "--daemon-socket",
+                                              options_.daemon_socket, "--policy", policy_});
+    const std::string address = LineAfter(*program_, "listening on ");
+    guests_ =
+        v1::GuestService::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+    AwaitDaemon();
+  }
+
+  const std::string policy_ = directory_ + "/policy.toml";
+  std::optional<Program> program_;
+};
+
+TEST_F(GatewayProgramTest, ServesUntilToldToEnd) {
+  StartProgram();
+  program_->Signal(SIGHUP);
+  program_->Signal(SIGTERM);
+  EXPECT_EQ(program_->WaitForExit(), 0);
 }
 
-TEST_F(GatewayServerTest, TheProgramFollowsItsPolicyFileAndKeepsTheOldOneOverAMistake) {
-  daemon_ = MakeDaemon();
-  const std::string policy = directory_ + "/policy.toml";
-  WriteFile(policy, kAnonymousMayList);
-  Program program(
-      {"--listen", "127.0.0.1:0", "--daemon-socket", options_.daemon_socket, "--policy", policy});
-  const std::string address = LineAfter(program, "listening on ");
-  const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
-  guests_ = v1::GuestService::NewStub(channel);
-  AwaitDaemon();
+TEST_F(GatewayProgramTest, FollowsItsPolicyFileAndKeepsTheOldOneOverAMistake) {
+  StartProgram();
   const auto list = [this] {
     grpc::ClientContext call;
     v1::ListGuestsResponse response;
     return guests_->ListGuests(&call, {}, &response);
   };
-  WriteFile(policy, "[[grant]]\nprincipals = [\"anonymous\"]\n");
-  EXPECT_NE(LineAfter(program, "policy (the file changed): ").find("the old one stays in force"),
+  WriteFile(policy_, "[[grant]]\nprincipals = [\"anonymous\"]\n");
+  EXPECT_NE(LineAfter(*program_, "policy (the file changed): ").find("the old one stays in force"),
             std::string::npos);
   EXPECT_TRUE(list().ok());
-  WriteFile(policy, "");
+  WriteFile(policy_, "");
   EXPECT_TRUE(
       Eventually([&] { return list().error_code() == grpc::StatusCode::PERMISSION_DENIED; }));
 }
 
-TEST_F(GatewayServerTest, TheProgramChecksPolicies) {
-  const std::string policy = directory_ + "/policy.toml";
-  WriteFile(policy, kAnonymousMayList);
-  Program good({"--check-policy", policy});
+TEST_F(GatewayProgramTest, ChecksPolicies) {
+  WriteFile(policy_, kAnonymousMayList);
+  Program good({"--check-policy", policy_});
   EXPECT_EQ(good.ReadLine(), "the policy is good: 1 grants, 0 quotas");
   EXPECT_EQ(good.WaitForExit(), 0);
-  WriteFile(policy, "[[grant]]\nprincipals = [\"anonymous\"]\n");
-  Program bad({"--check-policy", policy});
+  WriteFile(policy_, "[[grant]]\nprincipals = [\"anonymous\"]\n");
+  Program bad({"--check-policy", policy_});
   EXPECT_NE(bad.ReadLine().find("grant.guests: missing"), std::string::npos);
   EXPECT_EQ(bad.WaitForExit(), 1);
 }

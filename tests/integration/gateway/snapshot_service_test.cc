@@ -26,18 +26,12 @@ TEST_F(SnapshotServiceTest, GuestsComeInPages) {
 
 TEST_F(SnapshotServiceTest, AGuestIsFoundByUuidOrUnambiguousName) {
   StartBoth();
-  const auto get = [this](const std::string& name, v1::GetGuestResponse& response) {
-    grpc::ClientContext call;
-    v1::GetGuestRequest request;
-    request.set_guest(name);
-    return guests_->GetGuest(&call, request, &response);
-  };
-  v1::GetGuestResponse response;
-  ASSERT_TRUE(get("web1", response).ok());
-  EXPECT_EQ(response.guest().uuid(), daemon_->uuid());
-  EXPECT_TRUE(get(daemon_->uuid(), response).ok());
-  EXPECT_EQ(InfoOf(get("twin", response)).reason(), "GUEST_NAME_AMBIGUOUS");
-  const grpc::Status unknown = get("nobody", response);
+  v1::Guest guest;
+  ASSERT_TRUE(GetGuest("web1", guest).ok());
+  EXPECT_EQ(guest.uuid(), daemon_->uuid());
+  EXPECT_TRUE(GetGuest(daemon_->uuid(), guest).ok());
+  EXPECT_EQ(InfoOf(GetGuest("twin", guest)).reason(), "GUEST_NAME_AMBIGUOUS");
+  const grpc::Status unknown = GetGuest("nobody", guest);
   EXPECT_EQ(unknown.error_code(), grpc::NOT_FOUND);
   EXPECT_EQ(InfoOf(unknown).reason(), "GUEST_NOT_FOUND");
 }
@@ -193,16 +187,6 @@ TEST_F(SnapshotServiceTest, ChangedAndAllocatedExtents) {
 
 class PinServiceTest : public GatewayFixture {
  protected:
-  grpc::Status Create(std::uint64_t ttl_ms, v1::Pin& pin) {
-    grpc::ClientContext call;
-    v1::CreatePinRequest request;
-    *request.mutable_snapshot() = Select();
-    request.set_ttl_ms(ttl_ms);
-    v1::CreatePinResponse response;
-    const grpc::Status status = pins_->CreatePin(&call, request, &response);
-    pin = response.pin();
-    return status;
-  }
   grpc::Status Renew(const std::string& id) {
     grpc::ClientContext call;
     v1::RenewPinRequest request;
@@ -210,22 +194,15 @@ class PinServiceTest : public GatewayFixture {
     v1::RenewPinResponse response;
     return pins_->RenewPin(&call, request, &response);
   }
-  grpc::Status Release(const std::string& id) {
-    grpc::ClientContext call;
-    v1::ReleasePinRequest request;
-    request.set_id(id);
-    v1::ReleasePinResponse response;
-    return pins_->ReleasePin(&call, request, &response);
-  }
 };
 
 TEST_F(PinServiceTest, APinKeepsItsGenerationUntilReleased) {
   StartBoth();
   const Generation first = daemon_->Publish({0});
   v1::Pin pin;
-  ASSERT_TRUE(Create(60'000, pin).ok());
+  ASSERT_TRUE(CreatePin(60'000, pin).ok());
   v1::Pin other;
-  ASSERT_TRUE(Create(0, other).ok());
+  ASSERT_TRUE(CreatePin(0, other).ok());
   EXPECT_NE(pin.id(), other.id());
   EXPECT_EQ(pin.snapshot().generation(), first.value);
   EXPECT_GT(pin.expire_time_ns(), 0u);
@@ -236,9 +213,9 @@ TEST_F(PinServiceTest, APinKeepsItsGenerationUntilReleased) {
   *request.mutable_snapshot() = Select(first.value);
   EXPECT_TRUE(Read(request).Memory() == daemon_->MemoryOf(first));
   EXPECT_TRUE(Renew(pin.id()).ok());
-  EXPECT_TRUE(Release(pin.id()).ok());
-  EXPECT_TRUE(Release(other.id()).ok());
-  EXPECT_EQ(InfoOf(Release(pin.id())).reason(), "PIN_NOT_FOUND");
+  EXPECT_TRUE(ReleasePin(pin.id()).ok());
+  EXPECT_TRUE(ReleasePin(other.id()).ok());
+  EXPECT_EQ(InfoOf(ReleasePin(pin.id())).reason(), "PIN_NOT_FOUND");
   EXPECT_EQ(InfoOf(Renew(pin.id())).reason(), "PIN_NOT_FOUND");
   EXPECT_TRUE(Eventually([this] { return daemon_->pins() == 0; }));
   EXPECT_TRUE(
@@ -250,14 +227,14 @@ TEST_F(PinServiceTest, PinsExpireAndAreBounded) {
   StartBoth();
   daemon_->Publish({0});
   v1::Pin pin;
-  ASSERT_TRUE(Create(1, pin).ok());
+  ASSERT_TRUE(CreatePin(1, pin).ok());
   EXPECT_TRUE(Eventually([this] { return daemon_->pins() == 0; }));
   EXPECT_EQ(InfoOf(Renew(pin.id())).reason(), "PIN_NOT_FOUND");
 
-  ASSERT_TRUE(Create(0, pin).ok());
-  ASSERT_TRUE(Create(0, pin).ok());
-  EXPECT_EQ(InfoOf(Create(0, pin)).metadata().at("limit"), "pins_max");
-  EXPECT_EQ(InfoOf(Create(600'001, pin)).reason(), "REQUEST_INVALID");
+  ASSERT_TRUE(CreatePin(0, pin).ok());
+  ASSERT_TRUE(CreatePin(0, pin).ok());
+  EXPECT_EQ(InfoOf(CreatePin(0, pin)).metadata().at("limit"), "pins_max");
+  EXPECT_EQ(InfoOf(CreatePin(600'001, pin)).reason(), "REQUEST_INVALID");
 }
 
 TEST_F(PinServiceTest, AHeldPinLivesAsLongAsItsCall) {
@@ -280,7 +257,7 @@ TEST_F(PinServiceTest, TheDaemonRestartsUnderneath) {
   StartBoth();
   const Generation old_generation = daemon_->Publish({0, 1});
   v1::Pin pin;
-  ASSERT_TRUE(Create(0, pin).ok());
+  ASSERT_TRUE(CreatePin(0, pin).ok());
 
   daemon_->Kill();
   ASSERT_TRUE(Eventually([this] {
