@@ -89,55 +89,55 @@ std::vector<Key> QuotaKeys(QuotaRule& quota) {
   };
 }
 
-void Require(const TomlReader& reader, std::string_view section, std::size_t index,
-             std::string_view key, const std::vector<std::string>& value, Problems& problems) {
-  if (!value.empty()) return;
-  problems.Add(reader.LineOfEntry(section, index), fmt::format("{}.{}", section, key), "missing");
-}
+// A list that no entry can do without.
+struct Required {
+  std::string_view key;
+  const std::vector<std::string>& list;
+};
 
-// False: the entry has problems already, which a missing key need not be told beside.
-bool ReadClean(const TomlReader& reader, const Section& section, std::size_t index,
-               Problems& problems) {
-  const std::size_t before = problems.count();
-  reader.ReadEntry(section, index, problems);
-  return problems.count() == before;
+// Reads the entries of a section into `entry`, one after the other, and hands over each. What is
+// missing in one is a problem, unless it has others already.
+template <typename Entry, typename Take>
+void ReadEntries(const TomlReader& reader, const Section& section, Entry& entry,
+                 const std::vector<Required>& required, Problems& problems, const Take& take) {
+  const std::size_t count = reader.CountEntries(section, kEntriesMax, problems);
+  for (std::size_t i = 0; i < count; ++i) {
+    entry = {};
+    const std::size_t before = problems.count();
+    reader.ReadEntry(section, i, problems);
+    const bool clean = problems.count() == before;
+    for (const Required& needed : required) {
+      if (!clean || !needed.list.empty()) continue;
+      problems.Add(reader.LineOfEntry(section.name, i),
+                   fmt::format("{}.{}", section.name, needed.key), "missing");
+    }
+    take();
+  }
 }
 
 std::vector<Grant> ReadGrants(const TomlReader& reader, Problems& problems) {
   GrantEntry entry;
   QuotaRule unused;
-  const Section section = DescribeAccessPolicy(entry, unused).front();
   std::vector<Grant> grants;
-  const std::size_t count = reader.CountEntries(section, kEntriesMax, problems);
-  for (std::size_t i = 0; i < count; ++i) {
-    entry = {};
-    if (ReadClean(reader, section, i, problems)) {
-      Require(reader, "grant", i, "principals", entry.principals, problems);
-      Require(reader, "grant", i, "guests", entry.guests, problems);
-      Require(reader, "grant", i, "rights", entry.rights, problems);
-    }
-    Grant grant{entry.principals, entry.guests, {}};
-    for (const std::string& name : entry.rights) {
-      if (const auto right = ParseRight(name)) grant.rights.Add(*right);
-    }
-    grants.push_back(std::move(grant));
-  }
+  ReadEntries(
+      reader, DescribeAccessPolicy(entry, unused).front(), entry,
+      {{"principals", entry.principals}, {"guests", entry.guests}, {"rights", entry.rights}},
+      problems, [&] {
+        Grant grant{entry.principals, entry.guests, {}};
+        for (const std::string& name : entry.rights) {
+          if (const auto right = ParseRight(name)) grant.rights.Add(*right);
+        }
+        grants.push_back(std::move(grant));
+      });
   return grants;
 }
 
 std::vector<QuotaRule> ReadQuotas(const TomlReader& reader, Problems& problems) {
   GrantEntry unused;
   QuotaRule entry;
-  const Section section = DescribeAccessPolicy(unused, entry).back();
   std::vector<QuotaRule> quotas;
-  const std::size_t count = reader.CountEntries(section, kEntriesMax, problems);
-  for (std::size_t i = 0; i < count; ++i) {
-    entry = {};
-    if (ReadClean(reader, section, i, problems)) {
-      Require(reader, "quota", i, "principals", entry.principals, problems);
-    }
-    quotas.push_back(entry);
-  }
+  ReadEntries(reader, DescribeAccessPolicy(unused, entry).back(), entry,
+              {{"principals", entry.principals}}, problems, [&] { quotas.push_back(entry); });
   return quotas;
 }
 
