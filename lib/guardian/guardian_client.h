@@ -35,7 +35,7 @@ class GuardianClient {
   struct Options {
     std::vector<std::string> command;  // e.g. {"/proc/self/exe", "--guardian"}
     LogLine log;
-    std::chrono::milliseconds ready_within{30'000};
+    std::chrono::milliseconds ready_within{60'000};
   };
 
   // Returns when the guardian watches `ledger`, which this process owns. UNAVAILABLE: it did not

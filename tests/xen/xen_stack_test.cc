@@ -37,6 +37,7 @@ pause_deadline_ms = 10_000
 arena_bytes_max = 402_653_184
 TOML
 stillframed --config stillframed.toml >stillframed.log 2>&1 & echo $! >pids
+until [ -S stillframed.sock ]; do kill -0 $(cat pids) || exit 1; usleep 100000; done
 cat >policy.toml <<TOML
 [[grant]]
 principals = ["anonymous"]
@@ -46,7 +47,8 @@ TOML
 stillframe-gateway --daemon-socket /tmp/stack/stillframed.sock --listen 127.0.0.1:7443 \
   --policy policy.toml >gateway.log 2>&1 & echo $! >>pids
 export STILLFRAME_TARGET=127.0.0.1:7443
-until stillframe guests >guests.log 2>&1; do sleep 1; done
+until grep -q ^listening gateway.log; do kill -0 $(tail -n 1 pids) || exit 1; usleep 100000; done
+until stillframe guests >guests.log 2>&1; do usleep 500000; done
 )";
 
 // Three guests and both daemons, once for all tests here.

@@ -16,7 +16,7 @@
 namespace stillframe::cli {
 namespace {
 
-const char* NameOf(DumpFormat format) {
+const char* FormatNameOf(DumpFormat format) {
   switch (format) {
     case DumpFormat::kElf:
       return "elf";
@@ -46,12 +46,12 @@ using PageCounts = std::map<v1::PageStatus, std::uint64_t>;
 std::string Summary(const Arguments& arguments, const v1::Snapshot& snapshot, const DumpPlan& plan,
                     const PageCounts& pages) {
   std::string text =
-      fmt::format("{}: {} of {}, {}", arguments.output_path, NameOf(arguments.format),
+      fmt::format("{}: {} of {}, {}", arguments.output_path, FormatNameOf(arguments.format),
                   TitleOf(snapshot), FormatBytes(plan.file_bytes));
   std::string absent;
   for (const auto& [status, count] : pages) {
     const std::string part =
-        fmt::format(", {} {}", FormatBytes(count << kPageShift), stillframe::NameOf(status));
+        fmt::format(", {} {}", FormatBytes(count << kPageShift), NameOf(status));
     (status == v1::PAGE_STATUS_PRESENT || status == v1::PAGE_STATUS_ZERO ? text : absent) += part;
   }
   if (!absent.empty()) text += "; not in it:" + absent.substr(1);
@@ -61,8 +61,8 @@ std::string Summary(const Arguments& arguments, const v1::Snapshot& snapshot, co
 Json SummaryJson(const Arguments& arguments, const v1::Snapshot& snapshot, const DumpPlan& plan,
                  const PageCounts& pages) {
   Json counts = Json::object();
-  for (const auto& [status, count] : pages) counts[stillframe::NameOf(status)] = count;
-  return {{"path", arguments.output_path},       {"format", NameOf(arguments.format)},
+  for (const auto& [status, count] : pages) counts[NameOf(status)] = count;
+  return {{"path", arguments.output_path},       {"format", FormatNameOf(arguments.format)},
           {"guest_uuid", snapshot.guest_uuid()}, {"guest_name", snapshot.guest_name()},
           {"epoch", snapshot.epoch()},           {"generation", snapshot.generation()},
           {"file_bytes", plan.file_bytes},       {"pages", std::move(counts)}};

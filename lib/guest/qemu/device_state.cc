@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "guest/qemu/query.h"
 #include "guest/qemu/registers.h"
 #include "nlohmann/json.hpp"
 
@@ -55,13 +56,6 @@ std::optional<std::uint64_t> NumberOf(const json& object, const char* key) {
   const auto found = object.find(key);
   if (found == object.end() || !found->is_number_unsigned()) return std::nullopt;
   return found->get<std::uint64_t>();
-}
-
-std::string_view TextOf(const json& object, const char* key) {
-  if (!object.is_object()) return {};
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_string()) return {};
-  return found->get_ref<const std::string&>();
 }
 
 // The stream ends with: 0x06, length (32 bits, big endian), that much JSON.

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 
+#include "guest/qemu/query.h"
 #include "nlohmann/json.hpp"
 
 namespace stillframe {
@@ -48,12 +49,6 @@ void ForEachLine(std::string_view text, Visit visit) {
   }
 }
 
-std::string TextOf(const nlohmann::json& object, const char* key) {
-  if (!object.is_object()) return "";
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
-}
-
 bool IsBuffered(const nlohmann::json& node) {
   if (!node.is_object()) return false;
   const auto cache = node.find("cache");
@@ -93,7 +88,7 @@ void NoteNetworks(std::string_view networks, MemoryWriters& writers) {
 void NoteObjects(const nlohmann::json& objects, MemoryWriters& writers) {
   if (!objects.is_array()) return;
   for (const nlohmann::json& object : objects) {
-    const std::string type = TextOf(object, "type");
+    const std::string_view type = TextOf(object, "type");
     if (BeginsLikeOneOf(std::string_view(type), kForeignObjects)) Name(type, writers.foreign);
   }
 }
@@ -104,7 +99,7 @@ void NoteBlockNodes(const nlohmann::json& nodes, MemoryWriters& writers) {
     return;
   }
   for (const nlohmann::json& node : nodes) {
-    const std::string driver = TextOf(node, "drv");
+    const std::string_view driver = TextOf(node, "drv");
     if (BeginsLikeOneOf(std::string_view(driver), kForeignDrivers)) Name(driver, writers.foreign);
     if (BeginsLikeOneOf(std::string_view(driver), kDirectDrivers)) Name(driver, writers.direct_io);
     if (!IsBuffered(node)) Name("a disk with cache.direct", writers.direct_io);

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "guest/qemu/query.h"
 #include "guest/qemu/registers.h"
 #include "nlohmann/json.hpp"
 
@@ -19,7 +20,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kQueryTimeout{1000};
 constexpr milliseconds kStopTimeout{2000};  // QEMU flushes the guest's disks before it answers
 constexpr milliseconds kContinueTimeout{900};
 constexpr unsigned kResetBits = 20;

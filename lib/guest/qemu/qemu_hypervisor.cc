@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "guest/qemu/query.h"
 #include "nlohmann/json.hpp"
 
 namespace stillframe {
@@ -19,7 +20,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kGreetingTimeout{100};
-constexpr milliseconds kQueryTimeout{1000};
 constexpr std::size_t kMonitorsMax = 1024;
 
 std::string FileStem(const std::string& path) {
@@ -28,12 +28,6 @@ std::string FileStem(const std::string& path) {
     name.resize(dot);
   }
   return name;
-}
-
-std::string TextOf(const absl::StatusOr<nlohmann::json>& reply, const char* key) {
-  if (!reply.ok() || !reply->is_object()) return "";
-  const auto found = reply->find(key);
-  return found != reply->end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 }  // namespace
@@ -58,15 +52,15 @@ absl::Status QemuHypervisor::Introduce(const std::string& path, Monitor& monitor
   QmpConnection& qmp = *monitor.qmp;
   const absl::StatusOr<nlohmann::json> uuid = qmp.Execute("query-uuid", nullptr, kQueryTimeout);
   SF_RETURN_IF_ERROR(uuid.status());
-  const std::optional<Uuid> id = Uuid::Parse(TextOf(uuid, "UUID"));
+  const std::optional<Uuid> id = Uuid::Parse(TextOf(*uuid, "UUID"));
   bool taken = !id || id->is_nil();
   for (const auto& [other_path, other] : monitors_) {
     taken |= other_path != path && id == other.identity.id;  // a clone: the first one keeps it
   }
   if (!taken) monitor.identity.id = *id;
   const absl::StatusOr<nlohmann::json> name = qmp.Execute("query-name", nullptr, kQueryTimeout);
-  if (std::string text = TextOf(name, "name"); !text.empty()) {
-    monitor.identity.name = std::move(text);
+  if (const std::string_view text = name.ok() ? TextOf(*name, "name") : ""; !text.empty()) {
+    monitor.identity.name = text;
   }
   SF_ASSIGN_OR_RETURN(std::string mtree, qmp.ExecuteHuman("info mtree -f", kQueryTimeout));
   SF_ASSIGN_OR_RETURN(std::vector<FlatRange> ranges, ParseSystemFlatView(mtree));
@@ -109,7 +103,7 @@ void QemuHypervisor::Look(const std::string& path, Monitor& monitor) {
     const absl::StatusOr<nlohmann::json> status =
         monitor.qmp->Execute("query-status", nullptr, kQueryTimeout);
     looked = status.status();
-    monitor.state = StateOf(TextOf(status, "status")).run_state;
+    if (status.ok()) monitor.state = StateOf(TextOf(*status, "status")).run_state;
   }
   if (!looked.ok()) {
     monitor = Monitor{};

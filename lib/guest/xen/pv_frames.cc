@@ -13,7 +13,6 @@
 namespace stillframe {
 namespace {
 
-constexpr std::uint64_t kEntries = 512;
 constexpr std::uint64_t kHolePagesMax = std::uint64_t{1} << 20;  // e820_host: the PCI hole, 4 GiB
 
 class PvFrames final : public FrameSource {
@@ -49,7 +48,7 @@ class PvFrames final : public FrameSource {
   }
 
  private:
-  absl::Status ReadPage(std::uint64_t mfn, std::span<std::uint64_t, kEntries> to) {
+  absl::Status ReadPage(std::uint64_t mfn, std::span<std::uint64_t, kP2mEntries> to) {
     const xen_pfn_t frame = mfn;
     SF_ASSIGN_OR_RETURN(const ForeignPages page, ForeignPages::Map(memory_, {&frame, 1}));
     if (page.missing(0)) {
@@ -69,7 +68,7 @@ class PvFrames final : public FrameSource {
     if (width != sizeof(std::uint64_t)) {
       return absl::FailedPreconditionError("32-bit PV guests are not supported; run it as PVH");
     }
-    alignas(shared_info_x86_64_t) std::array<std::uint64_t, kEntries> page{};
+    alignas(shared_info_x86_64_t) std::array<std::uint64_t, kP2mEntries> page{};
     SF_RETURN_IF_ERROR(
         Annotate(ReadPage(domain.shared_info_frame, page), "read the PV guest's shared info"));
     shared_info_x86_64_t info{};
@@ -79,7 +78,7 @@ class PvFrames final : public FrameSource {
     SF_ASSIGN_OR_RETURN(
         std::vector<std::uint64_t> frames,
         FindP2mPages(anchor, domain.pages_max * 2 + kHolePagesMax,
-                     [this](std::uint64_t mfn, std::span<std::uint64_t, kEntries> to) {
+                     [this](std::uint64_t mfn, std::span<std::uint64_t, kP2mEntries> to) {
                        return ReadPage(mfn, to);
                      }));
     if (table_ != nullptr && frames == table_frames_ && anchor == anchor_) return absl::OkStatus();
@@ -100,8 +99,8 @@ class PvFrames final : public FrameSource {
 
   std::uint64_t Entry(std::uint64_t pfn) const {
     // The guest may write while we read; each entry is one aligned word.
-    const auto* entries = reinterpret_cast<const std::uint64_t*>(table_->at(pfn / kEntries));
-    return MachineFrameOf(__atomic_load_n(&entries[pfn % kEntries], __ATOMIC_RELAXED));
+    const auto* entries = reinterpret_cast<const std::uint64_t*>(table_->at(pfn / kP2mEntries));
+    return MachineFrameOf(__atomic_load_n(&entries[pfn % kP2mEntries], __ATOMIC_RELAXED));
   }
 
   std::vector<std::uint64_t> ReadTable() const {

@@ -11,12 +11,11 @@
 namespace stillframe {
 namespace {
 
-constexpr std::uint64_t kEntries = 512;
-constexpr std::uint64_t kPfnsOfTree = kEntries * kEntries * kEntries;  // 512 GiB
+constexpr std::uint64_t kPfnsOfTree = kP2mEntries * kP2mEntries * kP2mEntries;  // 512 GiB
 
-using Entries = std::array<std::uint64_t, kEntries>;
+using Entries = std::array<std::uint64_t, kP2mEntries>;
 
-std::uint64_t LeavesOf(std::uint64_t pfns) { return (pfns + kEntries - 1) / kEntries; }
+std::uint64_t LeavesOf(std::uint64_t pfns) { return (pfns + kP2mEntries - 1) / kP2mEntries; }
 
 absl::Status CheckSize(const P2mAnchor& anchor, std::uint64_t pfns_max) {
   if (anchor.pfns == 0) {
@@ -30,7 +29,7 @@ absl::Status CheckSize(const P2mAnchor& anchor, std::uint64_t pfns_max) {
 absl::StatusOr<std::vector<std::uint64_t>> FindByTree(const P2mAnchor& anchor,
                                                       const MachinePageReader& read) {
   const std::uint64_t leaves = LeavesOf(anchor.pfns);
-  const std::uint64_t lists = (leaves + kEntries - 1) / kEntries;
+  const std::uint64_t lists = (leaves + kP2mEntries - 1) / kP2mEntries;
   std::vector<std::uint64_t> pages;
   pages.reserve(leaves);
   Entries top{};
@@ -38,7 +37,7 @@ absl::StatusOr<std::vector<std::uint64_t>> FindByTree(const P2mAnchor& anchor,
   Entries list{};
   for (std::uint64_t i = 0; i < lists; ++i) {
     SF_RETURN_IF_ERROR(Annotate(read(top[i], list), fmt::format("read p2m frame list {}", i)));
-    const std::uint64_t count = std::min(kEntries, leaves - pages.size());
+    const std::uint64_t count = std::min(kP2mEntries, leaves - pages.size());
     pages.insert(pages.end(), list.begin(), list.begin() + static_cast<std::ptrdiff_t>(count));
   }
   return pages;
@@ -59,7 +58,7 @@ class TableWalk {
     for (int level = 3; level >= 0; --level) {
       SF_RETURN_IF_ERROR(Load(level, table));
       const int shift = 12 + 9 * level;
-      const std::uint64_t entry = levels_[level].entries[(address >> shift) & (kEntries - 1)];
+      const std::uint64_t entry = levels_[level].entries[(address >> shift) & (kP2mEntries - 1)];
       if ((entry & kPresent) == 0) {
         return absl::FailedPreconditionError(
             fmt::format("the PV guest's p2m table is not mapped at {:#x}", address));

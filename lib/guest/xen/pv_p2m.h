@@ -8,6 +8,7 @@
 // Written by the guest: hostile. Xen maps nothing but the domain's own pages, whatever it says.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -19,9 +20,11 @@
 
 namespace stillframe {
 
+inline constexpr std::size_t kP2mEntries = 512;  // of a frame of the table, and of its lists
+
 // Copies the domain's page at machine frame `mfn` out.
 using MachinePageReader =
-    std::function<absl::Status(std::uint64_t mfn, std::span<std::uint64_t, 512>)>;
+    std::function<absl::Status(std::uint64_t mfn, std::span<std::uint64_t, kP2mEntries>)>;
 
 struct P2mAnchor {
   std::uint64_t frame_list_list = 0;

@@ -10,15 +10,15 @@
 namespace stillframe::bench {
 namespace {
 
-constexpr std::uint32_t kKib = 1024;
-constexpr std::uint32_t kMib = 1024 * kKib;
+constexpr std::uint32_t kSweepKib = 1024;
+constexpr std::uint32_t kMib = 1024 * kSweepKib;
 
 // Under TLS a receive brings a record of 16 KiB at the most.
 std::vector<std::pair<std::uint32_t, Wake>> ReceivesToTry(Transport transport) {
-  if (transport == Transport::kTls) return {{16 * kKib, Wake::kAnyByte}};
-  return {{64 * kKib, Wake::kAnyByte},
-          {256 * kKib, Wake::kAnyByte},
-          {256 * kKib, Wake::kHalfFull},
+  if (transport == Transport::kTls) return {{16 * kSweepKib, Wake::kAnyByte}};
+  return {{64 * kSweepKib, Wake::kAnyByte},
+          {256 * kSweepKib, Wake::kAnyByte},
+          {256 * kSweepKib, Wake::kHalfFull},
           {kMib, Wake::kAnyByte},
           {kMib, Wake::kHalfFull}};
 }
@@ -26,7 +26,7 @@ std::vector<std::pair<std::uint32_t, Wake>> ReceivesToTry(Transport transport) {
 std::vector<RawWay> WaysToTry(Transport transport) {
   std::vector<RawWay> ways;
   for (const std::uint32_t buffer_bytes : {std::uint32_t{0}, 4 * kMib}) {
-    for (const std::uint32_t send_bytes : {64 * kKib, 256 * kKib, kMib, 4 * kMib}) {
+    for (const std::uint32_t send_bytes : {64 * kSweepKib, 256 * kSweepKib, kMib, 4 * kMib}) {
       for (const auto& [receive_bytes, wake] : ReceivesToTry(transport)) {
         ways.push_back({send_bytes, receive_bytes, buffer_bytes, wake});
       }

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::uint64_t kRamPages = 16384;
+constexpr std::uint64_t kPlannedPages = 16384;
 constexpr std::uint64_t kWindowPages = 8192;
 constexpr std::uint64_t kGenerations = 6;
 constexpr double kPagesPerStep = 8;  // of the simulated guest's workloads
@@ -74,7 +74,7 @@ TEST_F(PlanTest, ForetellsWhatTheWorkloadDoesAndRecommendsTheShortestPeriodThatI
   for (const Json& cost : plan_["costs"]) {
     const auto changed = cost["pages_changed"].get<double>();
     EXPECT_GE(changed, before) << "in longer periods no less changes";
-    EXPECT_LE(changed, kRamPages);
+    EXPECT_LE(changed, kPlannedPages);
     // What was watched lies between a tenth of a second and some seconds.
     const double seconds = cost["period_ms"].get<double>() / 1e3;
     if (seconds >= 0.1 && seconds <= 2) {

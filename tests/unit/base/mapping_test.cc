@@ -18,13 +18,13 @@
 namespace stillframe {
 namespace {
 
-constexpr std::size_t kBytes = std::size_t{1} << 20;
+constexpr std::size_t kMappingBytes = std::size_t{1} << 20;
 
 TEST(MappingTest, IsInNoCoreDump) {
-  const auto fd = CreateMemfd("mapping-test", kBytes);
+  const auto fd = CreateMemfd("mapping-test", kMappingBytes);
   ASSERT_TRUE(fd.ok());
   for (const Access access : {Access::kReadWrite, Access::kReadOnly}) {
-    const auto mapping = Mapping::Shared(fd->get(), 0, kBytes, access);
+    const auto mapping = Mapping::Shared(fd->get(), 0, kMappingBytes, access);
     ASSERT_TRUE(mapping.ok());
     const auto found = MappingsNamed("self", "mapping-test");
     ASSERT_EQ(found.size(), 1u);
@@ -39,15 +39,15 @@ TEST(MappingTest, IsInNoCoreDump) {
   const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
   setrlimit(RLIMIT_CORE, &unlimited);
   signal(SIGABRT, SIG_DFL);
-  const auto fd = CreateMemfd("mapping-test", kBytes);
-  const auto mapping = Mapping::Shared(fd->get(), 0, kBytes, Access::kReadWrite);
+  const auto fd = CreateMemfd("mapping-test", kMappingBytes);
+  const auto mapping = Mapping::Shared(fd->get(), 0, kMappingBytes, Access::kReadWrite);
   const auto spread = [](std::byte* to, const std::string& text) {
-    for (std::size_t at = 0; at + text.size() < kBytes; at += 4096) {
+    for (std::size_t at = 0; at + text.size() < kMappingBytes; at += 4096) {
       std::memcpy(to + at, text.data(), text.size());
     }
   };
   spread(mapping->data(), secret);
-  static std::byte plain[kBytes];
+  static std::byte plain[kMappingBytes];
   spread(plain, bait);
   if (chdir(directory.c_str()) != 0) _exit(1);
   abort();

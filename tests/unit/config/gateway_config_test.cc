@@ -10,7 +10,7 @@
 namespace stillframe {
 namespace {
 
-std::string ErrorOf(std::string_view text) {
+std::string GatewayErrorOf(std::string_view text) {
   const auto config = ParseGatewayConfig(text, "gateway.toml");
   return config.ok() ? "accepted" : MessageOf(config.status());
 }
@@ -23,49 +23,53 @@ TEST(GatewayConfigTest, EmptyFileGivesTheDefaults) {
 }
 
 TEST(GatewayConfigTest, RefusesAddressesThatTheNetworkReachesAndSaysWhatToDo) {
-  EXPECT_EQ(ErrorOf("[gateway]\n\nlisten = [\"unix:/run/g.sock\", \"0.0.0.0:50051\"]\n"),
+  EXPECT_EQ(GatewayErrorOf("[gateway]\n\nlisten = [\"unix:/run/g.sock\", \"0.0.0.0:50051\"]\n"),
             "gateway.toml:3: gateway.listen: 0.0.0.0:50051 can be reached from the network: give "
             "the gateway certificates ([tls] in gateway.toml), or listen on unix:/PATH, "
             "127.0.0.1:PORT or [::1]:PORT");
-  EXPECT_EQ(ErrorOf("[gateway]\nlisten = [\"0.0.0.0:50051\"]\n[tls]\ncertificate = \"/c\"\n"
-                    "key = \"/k\"\nclient_ca = \"/a\"\n"),
+  EXPECT_EQ(GatewayErrorOf("[gateway]\nlisten = [\"0.0.0.0:50051\"]\n[tls]\ncertificate = \"/c\"\n"
+                           "key = \"/k\"\nclient_ca = \"/a\"\n"),
             "accepted");
 }
 
 TEST(GatewayConfigTest, CertificatesComeTogether) {
-  EXPECT_EQ(ErrorOf("[tls]\ncertificate = \"/c\"\nkey = \"/k\"\n"),
+  EXPECT_EQ(GatewayErrorOf("[tls]\ncertificate = \"/c\"\nkey = \"/k\"\n"),
             "gateway.toml:1: tls.client_ca: missing: certificate, key and client_ca only work "
             "together");
 }
 
 TEST(GatewayConfigTest, NeedsAnAddressToListenOn) {
-  EXPECT_NE(ErrorOf("[gateway]\nlisten = []\n").find("a list of 0 is out of range (1..16 entries"),
-            std::string::npos);
+  EXPECT_NE(
+      GatewayErrorOf("[gateway]\nlisten = []\n").find("a list of 0 is out of range (1..16 entries"),
+      std::string::npos);
 }
 
 TEST(GatewayConfigTest, ChecksLimitsAgainstEachOther) {
-  EXPECT_EQ(ErrorOf("[limits]\nstreams_max = 4\nstreams_per_client_max = 5\n"),
+  EXPECT_EQ(GatewayErrorOf("[limits]\nstreams_max = 4\nstreams_per_client_max = 5\n"),
             "gateway.toml:3: limits.streams_per_client_max: 5 is more than streams_max, 4");
-  EXPECT_EQ(ErrorOf("[limits]\nstreams_max = 4\n"),
+  EXPECT_EQ(GatewayErrorOf("[limits]\nstreams_max = 4\n"),
             "gateway.toml:1: limits.streams_per_client_max: 32 is more than streams_max, 4");
-  EXPECT_EQ(ErrorOf("[limits]\npins_max = 8\n"),
+  EXPECT_EQ(GatewayErrorOf("[limits]\npins_max = 8\n"),
             "gateway.toml:1: limits.pins_per_client_max: 64 is more than pins_max, 8");
-  EXPECT_EQ(ErrorOf("[limits]\nchunk_bytes_max = 65537\n"),
+  EXPECT_EQ(GatewayErrorOf("[limits]\nchunk_bytes_max = 65537\n"),
             "gateway.toml:2: limits.chunk_bytes_max: 65537 is not a multiple of 4096");
-  EXPECT_EQ(ErrorOf("[limits]\ninflight_bytes_per_stream_max = 65536\nchunk_bytes_max = 131072\n"),
-            "gateway.toml:3: limits.chunk_bytes_max: 131072 is more than "
-            "inflight_bytes_per_stream_max, 65536");
+  EXPECT_EQ(
+      GatewayErrorOf("[limits]\ninflight_bytes_per_stream_max = 65536\nchunk_bytes_max = 131072\n"),
+      "gateway.toml:3: limits.chunk_bytes_max: 131072 is more than "
+      "inflight_bytes_per_stream_max, 65536");
 }
 
 TEST(GatewayConfigTest, RefusesWhatTheTomlParserMustNotSee) {
   const std::string beyond = "not TOML: characters beyond ASCII belong in comments or in quotes";
-  EXPECT_EQ(ErrorOf("\n[gateway]\nqn\xef\xbb\xaf = 1\n"), "gateway.toml:3: " + beyond);
-  EXPECT_EQ(ErrorOf("[gateway]\ndaemon_socket = \"\"\"a\\\n \xc3\xa9\"\"\"\n"),
+  EXPECT_EQ(GatewayErrorOf("\n[gateway]\nqn\xef\xbb\xaf = 1\n"), "gateway.toml:3: " + beyond);
+  EXPECT_EQ(GatewayErrorOf("[gateway]\ndaemon_socket = \"\"\"a\\\n \xc3\xa9\"\"\"\n"),
             "gateway.toml:3: " + beyond);
   std::string deep = "a";
   for (int part = 0; part < 100'000; ++part) deep += ".a";
-  EXPECT_EQ(ErrorOf(deep + " = 1\n"), "gateway.toml:1: not TOML: names of more than 64 parts");
-  EXPECT_EQ(ErrorOf("\xef\xbb\xbf# caf\xc3\xa9\n[gateway]\ndaemon_socket = \"/run/caf\xc3\xa9\"\n"),
+  EXPECT_EQ(GatewayErrorOf(deep + " = 1\n"),
+            "gateway.toml:1: not TOML: names of more than 64 parts");
+  EXPECT_EQ(GatewayErrorOf(
+                "\xef\xbb\xbf# caf\xc3\xa9\n[gateway]\ndaemon_socket = \"/run/caf\xc3\xa9\"\n"),
             "accepted");
 }
 

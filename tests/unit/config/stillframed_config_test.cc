@@ -14,7 +14,7 @@
 namespace stillframe {
 namespace {
 
-std::string ErrorOf(std::string_view text) {
+std::string DaemonErrorOf(std::string_view text) {
   const auto config = ParseStillframedConfig(text, "stillframed.toml");
   return config.ok() ? "accepted" : MessageOf(config.status());
 }
@@ -88,7 +88,7 @@ struct BadFile {
 class StillframedConfigErrorTest : public testing::TestWithParam<BadFile> {};
 
 TEST_P(StillframedConfigErrorTest, IsOneLineWithFileLineKeyAndCause) {
-  EXPECT_EQ(ErrorOf(GetParam().text), GetParam().error);
+  EXPECT_EQ(DaemonErrorOf(GetParam().text), GetParam().error);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -147,13 +147,13 @@ INSTANTIATE_TEST_SUITE_P(
                 "pins_per_connection_max, pin_ttl_ms_max, pin_age_ms_max"}));
 
 TEST(StillframedConfigTest, ReportsTheFirstProblemByLine) {
-  EXPECT_EQ(ErrorOf("[defaults]\nperiod_ms = 1\n[daemon]\nconnections_max = 0\n"),
+  EXPECT_EQ(DaemonErrorOf("[defaults]\nperiod_ms = 1\n[daemon]\nconnections_max = 0\n"),
             "stillframed.toml:2: defaults.period_ms: 1 is out of range (10..86400000 ms, or 0: "
             "only on demand)");
 }
 
 TEST(StillframedConfigTest, SaysTheLineWhereTheTextStopsBeingToml) {
-  const std::string error = ErrorOf("[daemon]\nsocket = \n");
+  const std::string error = DaemonErrorOf("[daemon]\nsocket = \n");
   EXPECT_TRUE(error.starts_with("stillframed.toml:2: not TOML: ")) << error;
   EXPECT_EQ(error.find('\n'), std::string::npos);
 }
@@ -165,11 +165,12 @@ TEST(StillframedConfigTest, EmptyListOfRulesIsNoRules) {
 }
 
 TEST(StillframedConfigTest, RefusesFilesAndRulesWithoutBound) {
-  EXPECT_NE(ErrorOf(std::string(kConfigBytesMax + 1, '#')), "accepted");
+  EXPECT_NE(DaemonErrorOf(std::string(kConfigBytesMax + 1, '#')), "accepted");
   std::string rules;
   for (int i = 0; i < 5000; ++i) rules += "[[guest]]\nmatch = \"a\"\n";
-  EXPECT_EQ(ErrorOf(rules), "stillframed.toml:1: guest: 5000 entries; at most 4096 are allowed");
-  EXPECT_NE(ErrorOf("a = " + std::string(100'000, '[')), "accepted");
+  EXPECT_EQ(DaemonErrorOf(rules),
+            "stillframed.toml:1: guest: 5000 entries; at most 4096 are allowed");
+  EXPECT_NE(DaemonErrorOf("a = " + std::string(100'000, '[')), "accepted");
 }
 
 class ConfigFileTest : public testing::Test {

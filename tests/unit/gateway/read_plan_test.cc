@@ -121,15 +121,16 @@ TEST_P(ReadPlanRangeTest, IsRefused) {
   EXPECT_EQ(ReasonOf(status).name, GetParam().reason);
 }
 
-constexpr std::uint64_t kMax = std::numeric_limits<std::uint64_t>::max();
+constexpr std::uint64_t kLastPage = std::numeric_limits<std::uint64_t>::max();
 
 INSTANTIATE_TEST_SUITE_P(
     Edges, ReadPlanRangeTest,
     testing::Values(BadRange{0, 0, absl::StatusCode::kInvalidArgument, "RANGE_INVALID"},
-                    BadRange{1, kMax, absl::StatusCode::kInvalidArgument, "RANGE_INVALID"},
-                    BadRange{kMax, 1, absl::StatusCode::kInvalidArgument, "RANGE_INVALID"},
-                    BadRange{kMax, kMax, absl::StatusCode::kInvalidArgument, "RANGE_INVALID"},
-                    BadRange{0, kMax, absl::StatusCode::kOutOfRange, "RANGE_PAST_END"},
+                    BadRange{1, kLastPage, absl::StatusCode::kInvalidArgument, "RANGE_INVALID"},
+                    BadRange{kLastPage, 1, absl::StatusCode::kInvalidArgument, "RANGE_INVALID"},
+                    BadRange{kLastPage, kLastPage, absl::StatusCode::kInvalidArgument,
+                             "RANGE_INVALID"},
+                    BadRange{0, kLastPage, absl::StatusCode::kOutOfRange, "RANGE_PAST_END"},
                     BadRange{0, 5, absl::StatusCode::kOutOfRange, "RANGE_PAST_END"},
                     BadRange{4, 1, absl::StatusCode::kOutOfRange, "RANGE_PAST_END"}));
 

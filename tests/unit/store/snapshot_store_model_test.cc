@@ -14,7 +14,7 @@ namespace stillframe {
 namespace {
 
 constexpr std::size_t kPages = 97;
-constexpr std::size_t kSegmentBytes = 128 * kPageBytes;
+constexpr std::size_t kModelSegmentBytes = 128 * kPageBytes;
 constexpr std::uint64_t kKept = 5;
 
 class StoreModelTest : public testing::TestWithParam<std::uint64_t> {};
@@ -25,8 +25,8 @@ TEST_P(StoreModelTest, EveryReadableGenerationKeepsItsBytesAndNothingLeaks) {
   EventLog events(64);
   Arena::Options options;
   options.name = "model";
-  options.segment_bytes = kSegmentBytes;
-  options.bytes_max = 64 * kSegmentBytes;
+  options.segment_bytes = kModelSegmentBytes;
+  options.bytes_max = 64 * kModelSegmentBytes;
   auto arena = std::make_shared<Arena>(options);
   auto store =
       SnapshotStore::Create({}, Epoch::Random(), arena, {.generations_max = kKept}, clock, events);
