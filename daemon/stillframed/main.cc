@@ -1,6 +1,5 @@
 // stillframed: captures the guests of this host and serves their snapshots to local readers.
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -11,6 +10,7 @@
 #include "config/stillframed_config.h"
 #include "guardian/guardian_process.h"
 #include "guest/backends/backends.h"
+#include "service/service_log.h"
 #include "stillframed/stillframed.h"
 
 namespace {
@@ -24,8 +24,8 @@ int Fail(const absl::Status& status, int code) {
 }
 
 void SetUpLog(stillframe::LogLevel level) {
-  spdlog::set_default_logger(spdlog::stderr_color_mt("stillframed"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+  spdlog::set_default_logger(
+      stillframe::MakeServiceLog("stillframed", "%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v"));
   spdlog::set_level(spdlog::level::from_str(std::string(NameOf(level))));
 }
 
