@@ -49,6 +49,28 @@ absl::StatusOr<Fleet::Member> Resolve(std::string_view guest, std::vector<Fleet:
   return *found.front();
 }
 
+void Describe(const CaptureTotals& totals, v1::CaptureTotals& message) {
+  message.set_captures(totals.captures);
+  for (const auto& [reason, count] : totals.failures) {
+    v1::CaptureFailures& failures = *message.add_failures();
+    failures.set_reason(reason);
+    failures.set_count(count);
+  }
+  v1::PauseHistogram& pauses = *message.mutable_pauses();
+  for (std::size_t i = 0; i < PauseHistogram::kBoundsUs.size(); ++i) {
+    v1::PauseHistogram::Bucket& bucket = *pauses.add_buckets();
+    bucket.set_upper_bound_us(PauseHistogram::kBoundsUs[i]);
+    bucket.set_count(totals.pauses.CountUpTo(i));
+  }
+  pauses.set_count(totals.pauses.count());
+  pauses.set_sum_ns(totals.pauses.sum_ns());
+  message.set_copied_bytes(totals.pages_copied << kPageShift);
+  message.set_precopied_bytes(totals.pages_precopied << kPageShift);
+  message.set_changed_bytes(totals.pages_changed << kPageShift);
+  message.set_unchecked_bytes(totals.pages_unchecked << kPageShift);
+  message.set_window_page_faults(totals.window_page_faults);
+}
+
 void Describe(const Worker& worker, v1::Guest& message) {
   const WorkerStatus status = worker.status();
   message.set_state(ToMessage(status.state));
@@ -72,6 +94,7 @@ void Describe(const Worker& worker, v1::Guest& message) {
   statistics.set_paused_us(status.paused_ns / 1000);
   statistics.set_stretched_period_ms(status.stretched_period_ms);
   statistics.set_last_error(MessageOf(status.last_error));
+  Describe(status.totals, *statistics.mutable_totals());
   const auto store = worker.store();
   if (store == nullptr) return;
   message.set_epoch(store->epoch().ToString());
@@ -79,6 +102,7 @@ void Describe(const Worker& worker, v1::Guest& message) {
   if (!live.empty()) {
     message.set_oldest_generation(live.front()->metadata.generation.value);
     message.set_latest_generation(live.back()->metadata.generation.value);
+    *message.mutable_newest_snapshot() = ToMessage(live.back()->metadata, Detail::kBrief);
   }
   statistics.set_arena_bytes(store->arena().bytes_held());
   statistics.set_arena_bytes_used(store->arena().bytes_used());

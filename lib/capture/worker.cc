@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/log_context.h"
 #include "base/reason.h"
 #include "base/status.h"
 
@@ -143,6 +144,7 @@ absl::Status Worker::Look() {
 }
 
 void Worker::Run() {
+  const LogScope scope(LogContext{identity_.name, identity_.id.ToString(), 0});
   pacing_.Start(context_.clock.MonotonicNs());
 
   if (const absl::Status looked = Look(); !looked.ok()) Record(looked);
@@ -237,7 +239,9 @@ absl::Status Worker::BeginEpoch(const GuestView& view) {
     MutexLock lock(mu_);
     if (store_ != nullptr) previous = store_->epoch();
     store_ = std::move(store);
+    CaptureTotals totals = std::move(status_.totals);
     status_ = {};
+    status_.totals = std::move(totals);
     status_.state = view.state;
     status_.vcpus = view.vcpus;
     status_.page_count = view.map.page_count();
@@ -267,21 +271,38 @@ void Worker::Record(const absl::StatusOr<SnapshotPtr>& result) {
   {
     MutexLock lock(mu_);
     status_.paused_ns += paused_ns;
+    if (paused_ns > 0) status_.totals.pauses.Add(paused_ns);
     status_.stretched_period_ms = pacing_.stretched_period_ms();
     status_.last_error = result.status();
     if (result.ok()) {
       ++status_.captures;
-      failures_.Succeeded();
-      return;
+      status_.totals.AddCapture((*result)->metadata);
+    } else if (!absl::IsCancelled(result.status())) {
+      ++status_.captures_failed;
+      status_.totals.AddFailure(result.status());
     }
-    if (absl::IsCancelled(result.status())) return;
-    ++status_.captures_failed;
   }
-  const auto untold = failures_.Failed(result.status(), context_.clock.MonotonicNs());
+  if (result.ok()) {
+    RecordSuccess((*result)->metadata, paused_ns);
+  } else if (!absl::IsCancelled(result.status())) {
+    RecordFailure(result.status());
+  }
+}
+
+void Worker::RecordSuccess(const SnapshotMetadata& snapshot, std::uint64_t paused_ns) {
+  failures_.Succeeded();
+  const LogScope scope(snapshot.generation.value);
+  spdlog::debug("guest {}: generation {}: paused {} us, {} pages copied, {} changed",
+                identity_.name, snapshot.generation.value, paused_ns / 1000, snapshot.pages_copied,
+                snapshot.pages_changed);
+}
+
+void Worker::RecordFailure(const absl::Status& failure) {
+  const auto untold = failures_.Failed(failure, context_.clock.MonotonicNs());
   if (!untold) return;
   const std::string more = *untold > 0 ? fmt::format(" (and {} times before)", *untold) : "";
-  spdlog::warn("guest {}: {}{}", identity_.name, MessageOf(result.status()), more);
-  Announce(SnapshotEvent::Kind::kFailed, result.status(), Epoch{});
+  spdlog::warn("guest {}: {}{}", identity_.name, MessageOf(failure), more);
+  Announce(SnapshotEvent::Kind::kFailed, failure, Epoch{});
 }
 
 void Worker::Complete(std::map<RequestId, Done> requests,

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "capture/capture_totals.h"
 #include "capture/capture_turns.h"
 #include "capture/capturer.h"
 #include "capture/failure_log.h"
@@ -61,6 +62,7 @@ struct WorkerStatus {
   std::uint64_t paused_ns = 0;
   std::uint64_t stretched_period_ms = 0;  // what downtime_percent_max makes of the period; 0: same
   absl::Status last_error;                // of the newest capture
+  CaptureTotals totals;                   // of all epochs; the rest is of the current one
 };
 
 class Worker {
@@ -110,6 +112,8 @@ class Worker {
   absl::Status BeginEpoch(const GuestView& view) ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status RefreshGuard();
   void Record(const absl::StatusOr<SnapshotPtr>& result) ABSL_LOCKS_EXCLUDED(mu_);
+  void RecordSuccess(const SnapshotMetadata& snapshot, std::uint64_t paused_ns);
+  void RecordFailure(const absl::Status& failure);
   void Complete(std::map<RequestId, Done> requests, const absl::StatusOr<SnapshotPtr>& result);
   void Leave(const absl::Status& reason);
   void Announce(SnapshotEvent::Kind kind, const absl::Status& error, Epoch previous);

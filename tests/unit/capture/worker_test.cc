@@ -42,6 +42,18 @@ TEST_F(WorkerTest, CapturesOnRequestWithoutAPeriod) {
   EXPECT_EQ(worker->status().captures, 2u);
 }
 
+TEST_F(WorkerTest, TotalsOutliveTheEpoch) {
+  auto worker = Start({.period_ms = 0});
+  ASSERT_TRUE(Request(*worker).get().ok());
+  ++machine_.boot;
+  ASSERT_TRUE(Request(*worker).get().ok());
+  const WorkerStatus status = worker->status();
+  EXPECT_EQ(status.captures, 1u);
+  EXPECT_EQ(status.totals.captures, 2u);
+  EXPECT_EQ(status.totals.pauses.count(), 2u);
+  EXPECT_EQ(status.totals.pages_copied, 2 * 64u);
+}
+
 TEST_F(WorkerTest, CapturesPeriodically) {
   std::promise<void> third;
   int reads = 0;
