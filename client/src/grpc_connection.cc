@@ -13,6 +13,7 @@
 #include "resuming_watch.h"
 #include "stillframe/v1/access_service.grpc.pb.h"
 #include "stillframe/v1/guest_service.grpc.pb.h"
+#include "stillframe/v1/host_service.grpc.pb.h"
 #include "stillframe/v1/snapshot_service.grpc.pb.h"
 
 namespace stillframe {
@@ -26,6 +27,7 @@ class GrpcConnection final : public Connection {
   explicit GrpcConnection(std::shared_ptr<const GrpcChannels> channels)
       : channels_(std::move(channels)),
         access_(v1::AccessService::NewStub(channels_->calls)),
+        hosts_(v1::HostService::NewStub(channels_->calls)),
         guests_(v1::GuestService::NewStub(channels_->calls)),
         snapshots_(v1::SnapshotService::NewStub(channels_->calls)) {}
 
@@ -34,6 +36,13 @@ class GrpcConnection final : public Connection {
     SF_RETURN_IF_ERROR(Ask(
         [&](grpc::ClientContext& context) { return access_->WhoAmI(&context, {}, &response); }));
     return std::move(*response.mutable_access());
+  }
+
+  absl::StatusOr<v1::Host> GetHost() override {
+    v1::GetHostResponse response;
+    SF_RETURN_IF_ERROR(Ask(
+        [&](grpc::ClientContext& context) { return hosts_->GetHost(&context, {}, &response); }));
+    return std::move(*response.mutable_host());
   }
 
   absl::StatusOr<std::vector<v1::Guest>> ListGuests() override {
@@ -128,6 +137,7 @@ class GrpcConnection final : public Connection {
 
   const std::shared_ptr<const GrpcChannels> channels_;
   const std::unique_ptr<v1::AccessService::Stub> access_;
+  const std::unique_ptr<v1::HostService::Stub> hosts_;
   const std::unique_ptr<v1::GuestService::Stub> guests_;
   const std::unique_ptr<v1::SnapshotService::Stub> snapshots_;
 };

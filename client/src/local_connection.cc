@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/uuid.h"
 #include "local/client.h"
+#include "local/host_daemon.h"
 #include "local_event_stream.h"
 #include "local_snapshot_reader.h"
 #include "resuming_watch.h"
@@ -59,6 +60,14 @@ class LocalConnection final : public Connection {
     grant.add_guests("*");
     for (const char* const right : {"list", "read", "capture", "pin"}) grant.add_rights(right);
     return access;
+  }
+
+  absl::StatusOr<v1::Host> GetHost() override {
+    SF_ASSIGN_OR_RETURN(const auto client, link_->Client());
+    SF_ASSIGN_OR_RETURN(const local::v1::Stats stats, client->GetStats());
+    v1::Host host;
+    *host.mutable_daemon() = ToHostDaemon(stats);
+    return host;
   }
 
   absl::StatusOr<std::vector<v1::Guest>> ListGuests() override {

@@ -111,6 +111,14 @@ std::vector<Key> LimitKeys(GatewayLimits& limits) {
   };
 }
 
+std::vector<Key> MetricsKeys(MetricsSettings& metrics) {
+  return {
+      {"listen", TextValue{&metrics.listen, TextForm::kLoopbackAddress, "not served"},
+       "Where GET /metrics answers; 127.0.0.1:9464, say. Any user of this host can read it, and it "
+       "names every guest. A Prometheus elsewhere needs an agent or a TLS proxy on this host."},
+  };
+}
+
 // What no range of a single key can say.
 void CheckLimits(const GatewayLimits& limits, const TomlReader& reader, Problems& problems) {
   const auto at_most = [&](std::string_view key, std::uint64_t value, std::string_view bound,
@@ -170,6 +178,8 @@ Schema DescribeGatewayConfig(GatewayConfig& config) {
       {"limits",
        "What clients may take together. At a bound a call is refused; others are not disturbed.",
        LimitKeys(config.limits), SectionKind::kTable},
+      {"metrics", "What Prometheus scrapes, of the gateway and of stillframed.",
+       MetricsKeys(config.metrics), SectionKind::kTable},
   };
 }
 

@@ -54,11 +54,16 @@ struct AuditSettings {
   std::uint64_t records_max = 8192;
 };
 
+struct MetricsSettings {
+  std::string listen;  // empty: not served
+};
+
 struct GatewayConfig {
   GatewaySettings gateway;
   TlsSettings tls;
   AuditSettings audit;
   GatewayLimits limits;
+  MetricsSettings metrics;
 };
 
 // `file_name` appears in errors. INVALID_ARGUMENT: one line, "FILE:LINE: KEY: what and why"; so

@@ -94,4 +94,11 @@ absl::Status CheckReach(const ListenAddress& address, bool has_tls) {
       Printable(address.ToString())));
 }
 
+absl::StatusOr<ListenAddress> ParseLoopbackAddress(std::string_view text) {
+  absl::StatusOr<ListenAddress> address = ParseListenAddress(text);
+  if (address.ok() && (address->kind == ListenAddress::Kind::kUnix || !address->IsLocal()))
+    return NotAnAddress(text);
+  return address;
+}
+
 }  // namespace stillframe

@@ -35,6 +35,9 @@ absl::Status CheckListenAddress(std::string_view text);
 // authentication; the message says what to do instead.
 absl::Status CheckReach(const ListenAddress& address, bool has_tls);
 
+// The TCP ones among them that only this host can reach. INVALID_ARGUMENT: it is none.
+absl::StatusOr<ListenAddress> ParseLoopbackAddress(std::string_view text);
+
 // Longest path that fits a sockaddr_un with its terminating NUL.
 inline constexpr std::size_t kSocketPathMax = 107;
 

@@ -39,6 +39,9 @@ std::string Range(const TextValue& value) {
     case TextForm::kNamePattern:
       text = "name, glob or UUID";
       break;
+    case TextForm::kLoopbackAddress:
+      text = "127.0.0.1:PORT, [::1]:PORT or localhost:PORT";
+      break;
   }
   if (!value.empty_means.empty()) text += fmt::format(", or \"\": {}", value.empty_means);
   return text;

@@ -35,7 +35,14 @@ struct NumberValue {
   std::string_view zero_means;
 };
 
-enum class TextForm { kAny, kAbsolutePath, kSocketPath, kAccountName, kNamePattern };
+enum class TextForm {
+  kAny,
+  kAbsolutePath,
+  kSocketPath,
+  kAccountName,
+  kNamePattern,
+  kLoopbackAddress
+};
 
 struct TextValue {
   std::string* field = nullptr;

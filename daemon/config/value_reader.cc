@@ -68,6 +68,8 @@ bool Fits(const TextValue& value, std::string_view text) {
       return IsAccountName(text);
     case TextForm::kNamePattern:
       return text.size() <= kNameMax && !HasControlCharacters(text);
+    case TextForm::kLoopbackAddress:
+      return ParseLoopbackAddress(text).ok();
   }
   return false;
 }

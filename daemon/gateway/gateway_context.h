@@ -9,6 +9,7 @@
 #include "gateway/audit/audit_log.h"
 #include "gateway/capture_rate.h"
 #include "gateway/daemon_link.h"
+#include "gateway/gateway_metrics.h"
 #include "gateway/guest_gate.h"
 #include "gateway/identity/caller_directory.h"
 #include "gateway/in_flight.h"
@@ -30,6 +31,7 @@ struct GatewayContext {
   PrincipalBudgets& budgets;
   std::shared_ptr<Quota> streams;
   CaptureRate& captures;
+  GatewayMetrics& metrics;
   PinTable& pins;
   DaemonLink& link;
 };

@@ -15,14 +15,20 @@
 #include "gateway/gateway_context.h"
 #include "gateway/guest_service.h"
 #include "gateway/health_gate.h"
+#include "gateway/host_service.h"
 #include "gateway/identity/tls_credentials.h"
 #include "gateway/identity/unix_peers.h"
 #include "gateway/memory_service.h"
+#include "gateway/metrics/metrics_endpoint.h"
 #include "gateway/pin_service.h"
 #include "gateway/snapshot_service.h"
+#include "local/host_daemon.h"
 
 namespace stillframe {
 namespace {
+
+// How soon health checks and the service manager hear of guests that are not captured any more.
+constexpr std::chrono::milliseconds kGuestPollPeriod{2000};
 
 constexpr std::string_view kUnixPrefix = "unix:";
 constexpr int kRequestBytesMax = 4 << 20;
@@ -82,8 +88,8 @@ class Server final : public GatewayServer {
                 if (on_state) on_state(state);
               }),
         gate_(policies_, link_),
-        context_{limits_,  Clock::System(), callers_,  gate_, audit_, warden_,
-                 budgets_, streams_,        captures_, pins_, link_} {}
+        context_{limits_,  Clock::System(), callers_,  gate_,    audit_, warden_,
+                 budgets_, streams_,        captures_, metrics_, pins_,  link_} {}
 
   ~Server() override {
     Shutdown(std::chrono::milliseconds(0));
@@ -113,6 +119,7 @@ class Server final : public GatewayServer {
     }
     builder.RegisterService(&access_service_);
     builder.RegisterService(&guest_service_);
+    builder.RegisterService(&host_service_);
     builder.RegisterService(&snapshot_service_);
     builder.RegisterService(&pin_service_);
     builder.RegisterService(&memory_service_);
@@ -124,8 +131,11 @@ class Server final : public GatewayServer {
     SF_RETURN_IF_ERROR(
         unix_peers_.Serve([this](int fd) { grpc::AddInsecureChannelFromFd(server_.get(), fd); }));
     health_.Attach(server_->GetHealthCheckService());
-    return absl::OkStatus();
+    return ServeMetrics(options);
   }
+
+  std::string metrics_address() const override { return metrics_address_; }
+  GuestPoll::Result guests() const override { return guest_poll_.result(); }
 
   const std::vector<std::string>& addresses() const override { return addresses_; }
 
@@ -155,6 +165,55 @@ class Server final : public GatewayServer {
   }
 
  private:
+  absl::Status ServeMetrics(const GatewayOptions& options) {
+    if (options.metrics_listen.empty()) return absl::OkStatus();
+    SF_ASSIGN_OR_RETURN(ListenAddress address, ParseLoopbackAddress(options.metrics_listen));
+    SF_ASSIGN_OR_RETURN(metrics_endpoint_,
+                        MetricsEndpoint::Listen(address, [this] { return LookForMetrics(); }));
+    address.port = static_cast<std::uint16_t>(metrics_endpoint_->port());
+    metrics_address_ = address.ToString();
+    return absl::OkStatus();
+  }
+
+  v1::Host::Gateway GatewayNow() const {
+    v1::Host::Gateway gateway;
+    gateway.set_version(STILLFRAME_VERSION);
+    gateway.set_uptime_ms((Clock::System().MonotonicNs() - started_ns_) / 1'000'000);
+    const Statistics now = statistics();
+    gateway.set_streams(now.streams);
+    gateway.set_pins(now.pins);
+    gateway.set_inflight_bytes(now.inflight_bytes);
+    gateway.set_stalls(now.stalls);
+    return gateway;
+  }
+
+  absl::StatusOr<v1::Host> LookAtHost() {
+    SF_ASSIGN_OR_RETURN(const auto client, link_.Client());
+    SF_ASSIGN_OR_RETURN(const local::v1::Stats stats, client->GetStats());
+    v1::Host host;
+    *host.mutable_daemon() = ToHostDaemon(stats);
+    *host.mutable_gateway() = GatewayNow();
+    return host;
+  }
+
+  MetricsLook LookForMetrics() {
+    MetricsLook look;
+    auto host = LookAtHost();
+    auto guests = link_.ListGuests();
+    if (host.ok() && guests.ok()) {
+      look.host = *std::move(host);
+      look.guests = *std::move(guests);
+    } else {
+      *look.host.mutable_gateway() = GatewayNow();
+    }
+    look.calls = metrics_.calls();
+    look.denials = metrics_.denials();
+    look.streams_max = context_.limits.streams_max;
+    look.pins_max = context_.limits.pins_max;
+    look.inflight_bytes_max = context_.limits.inflight_bytes_max;
+    return look;
+  }
+
   std::shared_ptr<grpc::ServerCredentials> TcpCredentials(const GatewayOptions& options) {
     if (options.tls.empty()) return grpc::InsecureServerCredentials();
     credentials_.push_back(TlsCredentialsOf(certificates_));
@@ -186,6 +245,8 @@ class Server final : public GatewayServer {
   PrincipalBudgets budgets_;
   const std::shared_ptr<Quota> streams_;
   CaptureRate captures_;
+  const std::uint64_t started_ns_ = Clock::System().MonotonicNs();
+  GatewayMetrics metrics_;
   PinTable pins_;
   DaemonLink link_;
   const GuestGate gate_;
@@ -195,6 +256,12 @@ class Server final : public GatewayServer {
   SnapshotService snapshot_service_{context_};
   PinService pin_service_{context_};
   MemoryService memory_service_{context_};
+  HostService host_service_{context_, [this] { return LookAtHost(); }};
+  std::unique_ptr<MetricsEndpoint> metrics_endpoint_;
+  std::string metrics_address_;
+  GuestPoll guest_poll_{link_, kGuestPollPeriod, [this](const GuestPoll::Result& now) {
+                          health_.SetGuests(now.all_well());
+                        }};
   std::vector<std::shared_ptr<grpc::ServerCredentials>> credentials_;  // of one port each
   std::vector<std::string> addresses_;
   std::unique_ptr<grpc::Server> server_;  // last: no call is open once it is gone

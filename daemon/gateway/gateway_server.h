@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "gateway/daemon_link.h"
+#include "gateway/guest_poll.h"
 #include "gateway/options.h"
 
 namespace stillframe {
@@ -29,6 +30,9 @@ class GatewayServer {
 
   // Where it listens, with the ports that were really bound.
   virtual const std::vector<std::string>& addresses() const = 0;
+
+  // Where metrics are served, "127.0.0.1:9464"; empty: nowhere.
+  virtual std::string metrics_address() const = 0;
 
   // Takes no more calls, gives open ones `grace` to end, then cancels them. Blocks.
   virtual void Shutdown(std::chrono::milliseconds grace) = 0;
@@ -49,6 +53,9 @@ class GatewayServer {
     std::uint64_t stalls = 0;  // streams cancelled because their reader took nothing
   };
   virtual Statistics statistics() const = 0;
+
+  // How the daemon's guests were a moment ago.
+  virtual GuestPoll::Result guests() const = 0;
 };
 
 }  // namespace stillframe

@@ -1,4 +1,5 @@
-// Tells gRPC's health service whether calls can be served: only while the daemon is there.
+// Tells gRPC's health service whether calls can be served: only while the daemon is there. The
+// service called "stillframe.guests" is served only while captures of no guest fail, too.
 //
 // Thread-safe. The daemon may come before the server does.
 #pragma once
@@ -21,6 +22,14 @@ class HealthGate {
   void Set(DaemonLink::State state) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(mu_);
     serving_ = state == DaemonLink::State::kThere;
+    guests_well_ = guests_well_ && serving_;
+    Tell();
+  }
+
+  // Whether every guest that can be captured is.
+  void SetGuests(bool well) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(mu_);
+    guests_well_ = well && serving_;
     Tell();
   }
 
@@ -29,15 +38,17 @@ class HealthGate {
     if (health_ == nullptr) return;
     for (const char* const service :
          {"", "stillframe.v1.GuestService", "stillframe.v1.SnapshotService",
-          "stillframe.v1.PinService", "stillframe.v1.MemoryService",
-          "stillframe.v1.AccessService"}) {
+          "stillframe.v1.PinService", "stillframe.v1.MemoryService", "stillframe.v1.AccessService",
+          "stillframe.v1.HostService"}) {
       health_->SetServingStatus(service, serving_);
     }
+    health_->SetServingStatus("stillframe.guests", guests_well_);
   }
 
   Mutex mu_;
   grpc::HealthCheckServiceInterface* health_ ABSL_GUARDED_BY(mu_) = nullptr;
   bool serving_ ABSL_GUARDED_BY(mu_) = false;
+  bool guests_well_ ABSL_GUARDED_BY(mu_) = false;
 };
 
 }  // namespace stillframe

@@ -1,6 +1,5 @@
 // stillframe-gateway: serves a host's snapshots over gRPC.
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -18,6 +17,7 @@
 #include "gateway/reloader.h"
 #include "gateway/settings.h"
 #include "local/client.h"
+#include "service/service_log.h"
 #include "service/service_notifier.h"
 
 namespace stillframe {
@@ -35,8 +35,18 @@ sigset_t BlockSignals() {
   return signals;
 }
 
+// What `systemctl status` shows.
+std::string StatusLine(const GatewayServer& server, const std::string& socket) {
+  const GuestPoll::Result guests = server.guests();
+  const GatewayServer::Statistics now = server.statistics();
+  if (!guests.daemon_there) return fmt::format("waiting for stillframed at {}", socket);
+  return fmt::format("connected; {} guests, {} captured, {} failing; {} streams, {} pins",
+                     guests.guests, guests.captured, guests.failing, now.streams, now.pins);
+}
+
 // Returns when the process is told to end.
-void WaitForTheEnd(const sigset_t& signals, Reloader& reloader, ServiceNotifier& notifier) {
+void WaitForTheEnd(const sigset_t& signals, Reloader& reloader, const GatewayServer& server,
+                   const std::string& socket, ServiceNotifier& notifier) {
   const auto alive_period = notifier.alive_period();
   const auto period = alive_period.count() == 0 ? kLookPeriod : std::min(alive_period, kLookPeriod);
   timespec timeout{};
@@ -48,6 +58,7 @@ void WaitForTheEnd(const sigset_t& signals, Reloader& reloader, ServiceNotifier&
     if (signal == SIGHUP) reloader.ReloadAll();
     reloader.Look();
     notifier.Alive();
+    notifier.Status(StatusLine(server, socket));
   }
 }
 
@@ -70,21 +81,23 @@ absl::Status Serve(const GatewayOptions& options, const GatewayConfig& config,
       const std::unique_ptr<GatewayServer> server,
       GatewayServer::Start(
           options, [socket = options.daemon_socket] { return LocalClient::Connect(socket); },
-          [&notifier, socket = options.daemon_socket](DaemonLink::State state) {
+          [socket = options.daemon_socket](DaemonLink::State state) {
             const bool there = state == DaemonLink::State::kThere;
             const std::string news = there ? fmt::format("connected to stillframed at {}", socket)
                                            : fmt::format("waiting for stillframed at {}", socket);
             there ? spdlog::info(news) : spdlog::warn(news);
-            notifier.Status(news);
           }));
   WarnOfUselessAddresses(options);
   for (const std::string& address : server->addresses()) {
     fmt::print("listening on {}\n", address);
   }
+  if (!server->metrics_address().empty()) {
+    fmt::print("metrics on http://{}/metrics\n", server->metrics_address());
+  }
   std::fflush(stdout);
   Reloader reloader(command_line, config, *server);
-  notifier.Ready("serving");
-  WaitForTheEnd(signals, reloader, notifier);
+  notifier.Ready(StatusLine(*server, options.daemon_socket));
+  WaitForTheEnd(signals, reloader, *server, options.daemon_socket, notifier);
   notifier.Stopping();
   spdlog::info("ending: open calls have {} ms", kShutdownGrace.count());
   server->Shutdown(kShutdownGrace);
@@ -122,8 +135,7 @@ int Main(int argc, char** argv) {
       ->type_name("FILE");
   CLI11_PARSE(app, argc, argv);
 
-  spdlog::set_default_logger(
-      std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  spdlog::set_default_logger(MakeServiceLog("stillframe-gateway"));
   if (!check_policy.empty()) return CheckPolicy(check_policy);
   const absl::StatusOr<GatewayConfig> config = LoadSettings(command_line);
   if (!config.ok()) return Fail(config.status());

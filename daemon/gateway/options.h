@@ -44,6 +44,8 @@ struct GatewayOptions {
   AccessPolicy policy = AccessPolicy::SocketPermissions();
   AuditSettings audit;
   ServingLimits limits;
+
+  std::string metrics_listen;  // of loopback; empty: metrics are not served
 };
 
 }  // namespace stillframe

@@ -65,6 +65,7 @@ absl::StatusOr<GatewayOptions> MakeOptions(const GatewayConfig& config) {
   options.tls = config.tls;
   options.audit = config.audit;
   options.limits = MakeLimits(config.limits);
+  options.metrics_listen = config.metrics.listen;
   SF_ASSIGN_OR_RETURN(options.policy, LoadPolicy(config));
   return options;
 }

@@ -26,6 +26,9 @@ constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::size_t kEventsKept = 8192;
 constexpr std::uint64_t kTickMs = 250;
 
+// Each new status wakes the service manager, so not with every capture.
+constexpr std::uint64_t kStatusPeriodNs = 2'000 * kNsPerMs;
+
 // How long a predecessor's guardian may take to finish before a start fails.
 constexpr std::chrono::milliseconds kLedgerPatience{5000};
 
@@ -95,11 +98,28 @@ std::vector<RecoveredPause> RecoverAndReport(PauseLedger& ledger, const ResumerL
   return recovered;
 }
 
+// What `systemctl status` shows: how many guests, and the newest pause of any.
 std::string StatusLine(const Fleet& fleet) {
   std::size_t captured = 0;
+  SnapshotPtr newest;
   const auto members = fleet.Members();
-  for (const Fleet::Member& member : members) captured += member.worker != nullptr ? 1 : 0;
-  return fmt::format("{} guests, {} captured", members.size(), captured);
+  for (const Fleet::Member& member : members) {
+    if (member.worker == nullptr) continue;
+    ++captured;
+    const auto store = member.worker->store();
+    if (store == nullptr) continue;
+    const auto snapshot = store->Get(Generation{});
+    if (!snapshot.ok()) continue;
+    if (newest == nullptr || (*snapshot)->metadata.wall_ns > newest->metadata.wall_ns) {
+      newest = *snapshot;
+    }
+  }
+  std::string line = fmt::format("{} guests, {} captured", members.size(), captured);
+  if (newest == nullptr) return line;
+  const SnapshotMetadata& last = newest->metadata;
+  return line + fmt::format("; last pause {:.1f} ms, of {}",
+                            static_cast<double>(last.pause_end_ns - last.pause_begin_ns) / 1e6,
+                            last.guest.name);
 }
 
 }  // namespace
@@ -119,9 +139,10 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
 
   const auto numa = NumaHost::Open();
   EventLog events(kEventsKept);
+  const auto budget = std::make_shared<ArenaBudget>(ArenaBytesMax(config));
   WorkerContext context{clock,
                         events,
-                        std::make_shared<ArenaBudget>(ArenaBytesMax(config)),
+                        budget,
                         1024,
                         [&guardian](const ResumeTicket& ticket,
                                     int fd) -> absl::StatusOr<std::unique_ptr<PauseGuard>> {
@@ -136,7 +157,11 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
   FleetDirectory directory(fleet, events);
   SF_ASSIGN_OR_RETURN(const auto server,
                       LocalServer::Listen(ServerOptionsOf(config), directory, clock));
-  server->SetStatsSource([&guardian, &clock, started_ns](local::v1::Stats& stats) {
+  server->SetStatsSource([&guardian, &clock, budget, started_ns](local::v1::Stats& stats) {
+    stats.set_version(STILLFRAME_VERSION);
+    stats.set_wall_time_ns(clock.WallNs());
+    stats.set_arena_bytes(budget->bytes_max() - budget->available());
+    stats.set_arena_bytes_max(budget->bytes_max());
     stats.set_guardian_resumes(guardian->stats().resumes);
     stats.set_guardian_respawns(guardian->stats().respawns);
     stats.set_uptime_ms((clock.MonotonicNs() - started_ns) / kNsPerMs);
@@ -148,9 +173,12 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
     DiscoveryThread discovery(fleet, std::chrono::milliseconds(config.daemon.discovery_period_ms));
     spdlog::info("serving on {}", config.daemon.socket);
     notifier.Ready(StatusLine(fleet));
+    std::uint64_t next_status_ns = 0;
     server->Run(kTickMs, [&] {
       const std::uint64_t now_ns = clock.MonotonicNs();
       if (now_ns - fleet.OldestProgressNs(now_ns) < kHungAfterNs) notifier.Alive();
+      if (now_ns < next_status_ns) return;
+      next_status_ns = now_ns + kStatusPeriodNs;
       notifier.Status(StatusLine(fleet));
     });
     notifier.Stopping();

@@ -30,8 +30,8 @@ absl::StatusOr<std::unique_ptr<Stack>> Stack::Start(const StackSetup& setup) {
                             path, setup.backends, setup.defaults, setup.more)));
   SF_RETURN_IF_ERROR(WriteFile(path + "/gateway.toml",
                                fmt::format("[gateway]\ndaemon_socket = \"{0}/stillframed.sock\"\n"
-                                           "listen = [\"unix:{0}/gateway.sock\"]\n",
-                                           path)));
+                                           "listen = [\"unix:{0}/gateway.sock\"]\n{1}\n",
+                                           path, setup.gateway)));
   SF_RETURN_IF_ERROR(stack->StartDaemon());
   SF_RETURN_IF_ERROR(stack->StartGateway());
   return stack;

@@ -19,6 +19,7 @@ struct StackSetup {
   std::string backends;  // lines of [backends]
   std::string defaults;  // lines of [defaults]
   std::string more;      // anything else of stillframed.toml
+  std::string gateway;   // sections of gateway.toml besides [gateway]
 };
 
 class Stack {

@@ -16,6 +16,7 @@
 #include "stillframe/snapshot_watch.h"
 #include "stillframe/v1/access.pb.h"
 #include "stillframe/v1/guest.pb.h"
+#include "stillframe/v1/host.pb.h"
 #include "stillframe/v1/snapshot.pb.h"
 
 namespace stillframe {
@@ -46,6 +47,9 @@ class Connection {
   // Who we are to the other side and what we may do. The daemon itself knows no principals: whoever
   // its socket lets in may do everything.
   virtual absl::StatusOr<v1::Access> WhoAmI() = 0;
+
+  // How the daemon is and, of a gateway, how that is.
+  virtual absl::StatusOr<v1::Host> GetHost() = 0;
 
   // By name, then UUID.
   virtual absl::StatusOr<std::vector<v1::Guest>> ListGuests() = 0;

@@ -79,12 +79,27 @@ TEST_F(GatewayServerTest, HealthFollowsTheDaemon) {
   EXPECT_TRUE(Eventually([this] { return Health("") == 2; }));
 }
 
+TEST_F(GatewayServerTest, HealthTellsWhetherEveryGuestIsCaptured) {
+  StartGateway();
+  EXPECT_EQ(Health("stillframe.guests"), 2);  // NOT_SERVING
+  daemon_ = MakeDaemon();
+  EXPECT_TRUE(Eventually([this] { return Health("stillframe.guests") == 1; }));
+  daemon_->ReportFailure(true);
+  EXPECT_TRUE(Eventually([this] { return Health("stillframe.guests") == 2; }));
+  EXPECT_EQ(Health("stillframe.v1.MemoryService"), 1);  // what there is can be read
+  daemon_->ReportFailure(false);
+  EXPECT_TRUE(Eventually([this] { return Health("stillframe.guests") == 1; }));
+  daemon_->Kill();
+  EXPECT_TRUE(Eventually([this] { return Health("stillframe.guests") == 2; }));
+}
+
 TEST_F(GatewayServerTest, ReflectionListsTheServices) {
   StartGateway();
   const std::string response = Call(
       "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", std::string("\x3a\x00", 2));
-  for (const char* const service : {"stillframe.v1.GuestService", "stillframe.v1.SnapshotService",
-                                    "stillframe.v1.PinService", "stillframe.v1.MemoryService"}) {
+  for (const char* const service :
+       {"stillframe.v1.GuestService", "stillframe.v1.SnapshotService", "stillframe.v1.PinService",
+        "stillframe.v1.MemoryService", "stillframe.v1.HostService"}) {
     EXPECT_NE(response.find(service), std::string::npos) << service;
   }
 }

@@ -118,6 +118,7 @@ std::vector<v1::Guest> TestDaemon::ListGuests() const {
                                       : Uuid::OfName(std::to_string(guests.size())).ToString());
     guest.set_state(v1::Guest::STATE_RUNNING);
   }
+  if (failing_) guests.back().mutable_statistics()->set_last_error("out of room");
   return guests;
 }
 

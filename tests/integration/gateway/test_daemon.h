@@ -46,6 +46,8 @@ class TestDaemon final : public GuestDirectory {
 
   // From now on captures wait until they are cancelled.
   void HoldCaptures() { hold_captures_ = true; }
+  // From now on web1's statistics say whether its newest capture failed.
+  void ReportFailure(bool failing) { failing_ = failing; }
   int captures_waiting() const;
   int captures_cancelled() const { return captures_cancelled_; }
 
@@ -71,6 +73,7 @@ class TestDaemon final : public GuestDirectory {
   std::map<CaptureId, CaptureDone> waiting_ ABSL_GUARDED_BY(mu_);
   CaptureId next_capture_ ABSL_GUARDED_BY(mu_) = 1;
   std::atomic<bool> hold_captures_{false};
+  std::atomic<bool> failing_{false};
   std::atomic<int> captures_cancelled_{0};
 
   std::unique_ptr<LocalServer> server_;

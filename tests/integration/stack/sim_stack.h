@@ -17,8 +17,7 @@ namespace stillframe {
 
 class SimStackTest : public testing::Test {
  protected:
-  void StartStack(const std::string& defaults) {
-    StackSetup setup;
+  void StartStack(const std::string& defaults, StackSetup setup = {}) {
     setup.backends = "qemu_qmp_globs = []\nsim_directory = \"" + guests_.path() + "\"";
     setup.defaults = defaults;
     auto stack = Stack::Start(setup);

@@ -38,6 +38,17 @@ TEST(GatewayConfigTest, CertificatesComeTogether) {
             "together");
 }
 
+TEST(GatewayConfigTest, MetricsAreServedOnLoopbackOrNotAtAll) {
+  for (const std::string_view address : {"", "127.0.0.1:9464", "[::1]:9464", "localhost:0"}) {
+    EXPECT_EQ(ErrorOf("[metrics]\nlisten = \"" + std::string(address) + "\"\n"), "accepted");
+  }
+  for (const std::string_view address : {"0.0.0.0:9464", "[::]:9464", "192.168.1.2:9464",
+                                         "unix:/run/metrics.sock", "9464", "example.org:9464"}) {
+    const std::string error = ErrorOf("[metrics]\nlisten = \"" + std::string(address) + "\"\n");
+    EXPECT_TRUE(error.starts_with("gateway.toml:2: metrics.listen: ")) << error;
+  }
+}
+
 TEST(GatewayConfigTest, NeedsAnAddressToListenOn) {
   EXPECT_NE(
       GatewayErrorOf("[gateway]\nlisten = []\n").find("a list of 0 is out of range (1..16 entries"),
