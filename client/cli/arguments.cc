@@ -17,7 +17,8 @@ namespace {
 constexpr char kFooter[] =
     "\nG is a guest's name or UUID; G@GEN one of its generations (a number or latest).\n"
     "Exit codes: 0 ok, 1 failed, 2 usage, 3 no such guest or generation, 4 cannot connect,\n"
-    "5 permission denied, 6 verify found the snapshot torn, 130 interrupted.\n"
+    "5 permission denied, 6 verify found the snapshot torn, 7 status found the host unhealthy,\n"
+    "130 interrupted.\n"
     "More: man stillframe, stillframe COMMAND --help.";
 
 // Text as it was given, until it is converted in one place with our own messages.
@@ -34,6 +35,7 @@ struct Parser {
   bool progress = false;
   bool zero_fill = false;
   int watch_for_s = 30;
+  double interval_s = 2;
 
   Parser() {
     app.require_subcommand(1);
@@ -75,6 +77,8 @@ struct Parser {
   void AddPositionals(Command command, CLI::App& sub) {
     switch (command) {
       case Command::kGuests:
+      case Command::kTop:
+      case Command::kStatus:
       case Command::kVersion:
       case Command::kWhoAmI:
         return;
@@ -165,6 +169,14 @@ struct Parser {
             ->take_all()
             ->type_name("NAME");
         return;
+      case Command::kTop:
+        sub.add_option("--interval", interval_s, "Time between two pictures")
+            ->check(CLI::Range(0.1, 3600.0))
+            ->capture_default_str()
+            ->type_name("SECONDS");
+        sub.add_option("--count", out.count, "End after so many pictures")->type_name("N");
+        sub.add_flag("--once", out.once, "One picture of one interval, as plain text");
+        return;
       default:
         return;
     }
@@ -199,6 +211,7 @@ struct Parser {
   absl::Status Convert() {
     if (json) out.output = Output::kJson;
     out.watch_for = std::chrono::seconds(watch_for_s);
+    out.interval = std::chrono::milliseconds(static_cast<std::int64_t>(interval_s * 1000));
     if (progress) out.progress = Progress::When::kAlways;
     if (!IsOffline(out.command)) SF_RETURN_IF_ERROR(ChooseTarget());
     if (!TakesGuest(out.command)) return absl::OkStatus();

@@ -41,16 +41,18 @@ struct Arguments {
   std::string output_path;           // read, dump: "-" is stdout
   bool force = false;                // read, dump
   DumpFormat format = DumpFormat::kRaw;
-  std::uint64_t base_generation = 0;   // diff
-  bool bytes = false;                  // diff
-  std::uint64_t coalesce_pages = 0;    // diff
-  std::uint64_t from_generation = 0;   // watch
-  std::uint64_t count = 0;             // watch, verify; 0: not given
-  std::uint64_t pages = 0;             // verify; 0: as many as are found
-  std::chrono::seconds watch_for{30};  // plan
-  PlanWishes wishes;                   // plan
-  PkiArguments pki;                    // pki
-  std::string shell;                   // completion
+  std::uint64_t base_generation = 0;         // diff
+  bool bytes = false;                        // diff
+  std::uint64_t coalesce_pages = 0;          // diff
+  std::uint64_t from_generation = 0;         // watch
+  std::uint64_t count = 0;                   // watch, verify, top; 0: not given
+  std::uint64_t pages = 0;                   // verify; 0: as many as are found
+  std::chrono::seconds watch_for{30};        // plan
+  PlanWishes wishes;                         // plan
+  std::chrono::milliseconds interval{2000};  // top
+  bool once = false;                         // top
+  PkiArguments pki;                          // pki
+  std::string shell;                         // completion
 };
 
 // Instead of arguments: help was asked for (exit_code 0), or the usage is wrong.

@@ -53,6 +53,16 @@ std::span<const CommandEntry> CommandTable() {
        "Watch a guest for a while and advise how to capture it",
        "stillframe plan web1 --for 60 --pause-ms 5",
        {"--for", "--downtime-percent", "--pause-ms", "--generations"}},
+      {Command::kTop,
+       "top",
+       "Show what captures cost, guest by guest, anew every few seconds",
+       "stillframe top",
+       {"--interval", "--count", "--once"}},
+      {Command::kStatus,
+       "status",
+       "Tell whether the host's service is healthy; the exit code is for monitoring",
+       "stillframe status",
+       {}},
       {Command::kWhoAmI,
        "whoami",
        "Show who you are to the gateway, what you may do, and your quotas",
@@ -79,7 +89,8 @@ bool IsOffline(Command command) {
 }
 
 bool TakesGuest(Command command) {
-  return !IsOffline(command) && command != Command::kGuests && command != Command::kWhoAmI;
+  return !IsOffline(command) && command != Command::kGuests && command != Command::kTop &&
+         command != Command::kStatus && command != Command::kWhoAmI;
 }
 
 std::span<const std::string_view> GlobalOptions() {

@@ -19,6 +19,8 @@ enum class Command : unsigned char {
   kWatch,
   kVerify,
   kPlan,
+  kTop,
+  kStatus,
   kWhoAmI,
   kPki,
   kVersion,

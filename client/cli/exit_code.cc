@@ -9,6 +9,7 @@ namespace stillframe::cli {
 ExitCode ExitCodeOf(const absl::Status& status) {
   const std::string reason = ReasonOf(status).name;
   if (reason == "SNAPSHOT_TORN") return ExitCode::kTorn;
+  if (reason == "HOST_UNHEALTHY") return ExitCode::kUnhealthy;
   if (reason == "GUEST_NOT_FOUND" || reason == "GENERATION_NOT_YET" ||
       reason == "GENERATION_EVICTED" || reason == "NO_SNAPSHOT_YET" || reason == "GUEST_GONE") {
     return ExitCode::kNotFound;

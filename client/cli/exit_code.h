@@ -12,7 +12,8 @@ enum class ExitCode : int {
   kNotFound = 3,     // no such guest or generation
   kUnavailable = 4,  // cannot connect
   kPermissionDenied = 5,
-  kTorn = 6,  // verify found a snapshot torn
+  kTorn = 6,       // verify found a snapshot torn
+  kUnhealthy = 7,  // status found the host's service unhealthy
   kInterrupted = 130,
 };
 

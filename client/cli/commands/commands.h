@@ -26,5 +26,7 @@ absl::Status RunDiff(const Session& session);
 absl::Status RunWatch(const Session& session);
 absl::Status RunVerify(const Session& session);
 absl::Status RunPlan(const Session& session);
+absl::Status RunTop(const Session& session);
+absl::Status RunStatus(const Session& session);
 
 }  // namespace stillframe::cli

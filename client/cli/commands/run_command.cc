@@ -33,6 +33,10 @@ absl::Status RunCommand(const Session& session) {
       return RunVerify(session);
     case Command::kPlan:
       return RunPlan(session);
+    case Command::kTop:
+      return RunTop(session);
+    case Command::kStatus:
+      return RunStatus(session);
     case Command::kVersion:
     case Command::kCompletion:
     case Command::kPki:

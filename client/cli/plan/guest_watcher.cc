@@ -4,12 +4,11 @@
 
 #include <algorithm>
 #include <array>
-#include <condition_variable>
-#include <mutex>
 
 #include "base/status.h"
 #include "render/progress.h"
 #include "render/text.h"
+#include "wait.h"
 
 namespace stillframe::cli {
 namespace {
@@ -26,14 +25,6 @@ constexpr int kRunsPerPause = 20;
 
 double PauseSeconds(const v1::Snapshot& snapshot) {
   return static_cast<double>(snapshot.pause_end_ns() - snapshot.pause_begin_ns()) / 1e9;
-}
-
-// Waits; a stop request ends it early.
-void WaitFor(Milliseconds time, const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  std::unique_lock lock(mutex);
-  wake.wait_for(lock, stop, time, [] { return false; });
 }
 
 }  // namespace
