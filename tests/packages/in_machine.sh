@@ -76,6 +76,20 @@ check "snapshots are of one instant, over gRPC" as monitor stillframe verify gue
 check "and by the daemon's own socket" \
   as monitor stillframe --target local:/run/stillframe/stillframed.sock verify guest
 check "a stranger is refused" is "$(as stranger stillframe guests >/dev/null 2>&1; echo $?)" 5
+sed -i 's/^#listen = ""$/listen = "127.0.0.1:9464"/' /etc/stillframe/gateway.toml
+check "the gateway takes a new configuration" systemctl restart stillframe-gateway
+captures_in_metrics() {
+  exec 3<>/dev/tcp/127.0.0.1/9464 && printf 'GET /metrics HTTP/1.0\r\n\r\n' >&3 &&
+    timeout 10 cat <&3 | grep -q '^stillframe_captures_total{guest="guest",.*} [1-9]'
+}
+check "metrics are served" await captures_in_metrics
+in_journal() { journalctl --quiet --unit stillframed GUEST=guest | grep -q 'guest guest: '; }
+check "the journal knows of the guest" await in_journal
+status_line() { systemctl show -P StatusText "$1" | grep -q "$2"; }
+check "the daemon tells systemd of its guests" await status_line stillframed '1 captured; last pause .* of guest'
+check "the gateway tells systemd of its readers" await status_line stillframe-gateway '1 captured, 0 failing; .* streams'
+check "the host is healthy" stillframe status
+
 # --- Over the network: certificates, a policy, a record of every call.
 check "certificates are made" stillframe pki /root/pki --gateway 127.0.0.1 \
   --client spiffe://example.org/monitor/m1 --client spiffe://example.org/stranger
