@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "gateway/refusal.h"
 
 namespace stillframe {
 namespace {
 
 constexpr std::uint64_t kMinuteNs = 60'000'000'000;
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 }  // namespace
 

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "base/units.h"
 #include "base/uuid.h"
@@ -17,7 +18,6 @@ namespace stillframe {
 namespace {
 
 constexpr std::uint64_t kTtlMsDefault = 60'000;
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 }  // namespace
 

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <chrono>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "capture/fleet.h"
 #include "guardian/guardian_client.h"
@@ -22,7 +23,6 @@
 namespace stillframe {
 namespace {
 
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::size_t kEventsKept = 8192;
 constexpr std::uint64_t kTickMs = 250;
 

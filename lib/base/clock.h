@@ -7,6 +7,9 @@
 
 namespace stillframe {
 
+inline constexpr std::uint64_t kNsPerMs = 1'000'000;
+inline constexpr std::uint64_t kNsPerS = 1'000'000'000;
+
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "capture/slot_releaser.h"
 
@@ -12,8 +13,6 @@ namespace {
 
 // A window whose dirty set outgrew the reservation is repeated with a larger one.
 constexpr int kWindowsMax = 4;
-
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 // Copies of so many pages (16 MiB: about a millisecond) are worth waking helpers for.
 constexpr std::uint64_t kCrewPagesMin = 4096;

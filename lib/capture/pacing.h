@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "base/clock.h"
+
 namespace stillframe {
 
 class Pacing {
@@ -45,7 +47,6 @@ class Pacing {
   std::uint64_t stretched_period_ms() const { return (stretched_ns_ + kNsPerMs - 1) / kNsPerMs; }
 
  private:
-  static constexpr std::uint64_t kNsPerMs = 1'000'000;
   const std::uint64_t period_ns_;
   const std::uint64_t downtime_percent_max_;
   std::uint64_t due_ns_ = kNever;

@@ -1,13 +1,12 @@
 #include "capture/pause_window.h"
 
+#include "base/clock.h"
 #include "base/status.h"
 #include "capture/page_faults.h"
 #include "guest/paused_guest.h"
 
 namespace stillframe {
 namespace {
-
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 // Calls `visit(i)` for each word that is not zero in one of the sets. Most are: passing over those
 // is all that a window's length has to do with the guest's size.

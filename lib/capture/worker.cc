@@ -6,14 +6,13 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/clock.h"
 #include "base/log_context.h"
 #include "base/reason.h"
 #include "base/status.h"
 
 namespace stillframe {
 namespace {
-
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 // A capture that found the guest changed underneath is repeated at once, so often.
 constexpr int kAttemptsMax = 4;

@@ -4,13 +4,12 @@
 
 #include <utility>
 
+#include "base/clock.h"
 #include "base/reason.h"
 #include "base/status.h"
 
 namespace stillframe {
 namespace {
-
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 absl::Status NoSuchPin(std::uint64_t number) {
   return WithReason(

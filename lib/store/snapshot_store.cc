@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "base/reason.h"
 #include "base/status.h"
 
@@ -149,7 +150,6 @@ std::vector<SnapshotPtr> SnapshotStore::List() const {
 }
 
 std::uint64_t SnapshotStore::ExpiryOf(const Hold& hold, std::uint64_t ttl_ms) const {
-  constexpr std::uint64_t kNsPerMs = 1'000'000;
   std::uint64_t expires_ns = 0;
   if (ttl_ms > 0) expires_ns = clock_.MonotonicNs() + ttl_ms * kNsPerMs;
   if (retention_.pin_age_ms_max > 0) {

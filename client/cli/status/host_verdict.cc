@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/clock.h"
 #include "render/text.h"
 #include "top/fleet_rates.h"
 #include "top/top_text.h"
@@ -11,7 +12,6 @@
 namespace stillframe::cli {
 namespace {
 
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 constexpr std::uint64_t kPeriodsLate = 3;
 constexpr std::uint64_t kLateMs = 5000;
 constexpr std::uint64_t kArenaPercentFull = 95;

@@ -6,10 +6,10 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
+
 namespace stillframe {
 namespace {
-
-constexpr std::uint64_t kNsPerS = 1'000'000'000;
 
 std::string Rfc3339(std::uint64_t wall_time_ns) {
   const auto seconds = static_cast<std::time_t>(wall_time_ns / kNsPerS);

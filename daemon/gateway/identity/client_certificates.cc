@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/openssl_objects.h"
 #include "base/status.h"
 #include "gateway/refusal.h"
@@ -18,7 +19,6 @@ namespace {
 constexpr std::size_t kVerdictsMax = 4096;
 constexpr int kChainMax = 8;
 constexpr std::size_t kNameBytesMax = 2048;  // SPIFFE IDs are at most that long
-constexpr std::uint64_t kNsPerS = 1'000'000'000;
 // CRLs and certificates are judged anew that often, so that what expires is noticed.
 constexpr std::uint64_t kVerdictNs = 60 * kNsPerS;
 

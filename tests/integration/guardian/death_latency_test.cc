@@ -5,14 +5,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/clock.h"
 #include "guardian_fixture.h"
 
 namespace stillframe {
 namespace {
 
 using DeathLatencyTest = GuardianFixture;
-
-constexpr double kNsPerMs = 1e6;
 
 TEST_F(DeathLatencyTest, TheGuestRunsMillisecondsAfterTheKill) {
   std::vector<double> latencies_ms;

@@ -11,17 +11,17 @@
 namespace stillframe {
 namespace {
 
-constexpr std::uint64_t kPages = 300;
+constexpr std::uint64_t kModelPages = 300;
 
 class CapturerModelTest : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(CapturerModelTest, EveryGenerationEqualsThePlainCopyOfItsInstant) {
   std::mt19937_64 random(GetParam());
-  PrecopyBench bench(kPages, {.generations_max = 6});
+  PrecopyBench bench(kModelPages, {.generations_max = 6});
   bench.machine.has_log = GetParam() % 3 != 0;
   const bool precopied = GetParam() % 2 == 0 && bench.machine.has_log;
   bench.machine.log_is_live = precopied;
-  bench.machine.regions = {{{Gfn{0}, kPages}, RegionKind::kRam}};
+  bench.machine.regions = {{{Gfn{0}, kModelPages}, RegionKind::kRam}};
   std::map<std::uint64_t, std::vector<std::byte>> copies;
   std::vector<std::byte> in_pause;
   bench.machine.while_paused = [&] { in_pause = bench.machine.Copy(); };
@@ -29,7 +29,7 @@ TEST_P(CapturerModelTest, EveryGenerationEqualsThePlainCopyOfItsInstant) {
   // A guest that writes while it is pre-copied, and sometimes faster than we copy.
   bench.machine.while_running = [&] {
     for (std::uint64_t i = random() % 40; i > 0; --i) {
-      bench.machine.Write(Gfn{random() % kPages}, random() % 4 == 0 ? 0 : random());
+      bench.machine.Write(Gfn{random() % kModelPages}, random() % 4 == 0 ? 0 : random());
     }
     if (random() % 50 == 0) bench.machine.log_interrupted = true;
   };
@@ -38,16 +38,16 @@ TEST_P(CapturerModelTest, EveryGenerationEqualsThePlainCopyOfItsInstant) {
   std::uint64_t rounds = 0;
   for (int step = 0; step < 300; ++step) {
     for (std::uint64_t i = random() % (precopied ? 100 : 12); i > 0; --i) {
-      bench.machine.Write(Gfn{random() % kPages}, random() % 4 == 0 ? 0 : random());
+      bench.machine.Write(Gfn{random() % kModelPages}, random() % 4 == 0 ? 0 : random());
     }
-    if (random() % 10 == 0) bench.machine.Touch(Gfn{random() % kPages});
+    if (random() % 10 == 0) bench.machine.Touch(Gfn{random() % kModelPages});
     if (random() % 20 == 0) bench.machine.log_interrupted = true;
     if (random() % 25 == 0) {
-      const std::uint64_t cut = 1 + random() % (kPages - 2);
-      const std::uint64_t size = 1 + random() % (kPages - cut - 1);
+      const std::uint64_t cut = 1 + random() % (kModelPages - 2);
+      const std::uint64_t size = 1 + random() % (kModelPages - cut - 1);
       bench.machine.regions = {{{Gfn{0}, cut}, RegionKind::kRam},
                                {{Gfn{cut}, size}, RegionKind::kBallooned},
-                               {{Gfn{cut + size}, kPages - cut - size}, RegionKind::kRam}};
+                               {{Gfn{cut + size}, kModelPages - cut - size}, RegionKind::kRam}};
     }
     bench.machine.fail_call = random() % 4 == 0 ? bench.machine.calls + 1 + random() % 9 : 0;
     const auto snapshot = bench.Capture();

@@ -4,10 +4,10 @@
 
 #include <random>
 
+#include "base/clock.h"
+
 namespace stillframe {
 namespace {
-
-constexpr std::uint64_t kNsPerMs = 1'000'000;
 
 // A guest whose pauses take a fixed time and one for each page, give or take a tenth.
 class Pauses {

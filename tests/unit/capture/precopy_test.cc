@@ -9,13 +9,14 @@
 namespace stillframe {
 namespace {
 
-constexpr std::uint64_t kPages = 200;
+constexpr std::uint64_t kCopiedPages = 200;
 
 class PrecopyTest : public testing::Test {
  protected:
   // The first generation.
   void SetUp() override {
-    for (std::uint64_t page = 0; page < kPages; ++page) bench_.machine.Write(Gfn{page}, page + 1);
+    for (std::uint64_t page = 0; page < kCopiedPages; ++page)
+      bench_.machine.Write(Gfn{page}, page + 1);
     ASSERT_TRUE(bench_.Capture().ok());
   }
 
@@ -35,7 +36,7 @@ class PrecopyTest : public testing::Test {
     return (*snapshot)->metadata;
   }
 
-  PrecopyBench bench_{kPages};
+  PrecopyBench bench_{kCopiedPages};
 };
 
 TEST_F(PrecopyTest, APauseThatFitsTheBudgetNeedsNone) {
@@ -94,7 +95,7 @@ TEST_F(PrecopyTest, ALogInterruptedInARoundMakesAFullCopy) {
   bench_.machine.log_interrupted = true;
   const SnapshotMetadata metadata = Capture();
   EXPECT_EQ(metadata.method, CaptureMethod::kFull);
-  EXPECT_EQ(metadata.precopy_pages, kPages);
+  EXPECT_EQ(metadata.precopy_pages, kCopiedPages);
 }
 
 TEST_F(PrecopyTest, ALogInterruptedAfterTheRoundsMakesAFullCopyInThePause) {
@@ -102,7 +103,7 @@ TEST_F(PrecopyTest, ALogInterruptedAfterTheRoundsMakesAFullCopyInThePause) {
   bench_.machine.while_paused = [&] { bench_.machine.log_interrupted = true; };
   const SnapshotMetadata metadata = Capture();
   EXPECT_EQ(metadata.method, CaptureMethod::kFull);
-  EXPECT_EQ(metadata.pages_copied, kPages);
+  EXPECT_EQ(metadata.pages_copied, kCopiedPages);
 }
 
 TEST_F(PrecopyTest, AWithdrawnRoundLosesNothing) {
@@ -117,9 +118,9 @@ TEST_F(PrecopyTest, AWithdrawnRoundLosesNothing) {
 }
 
 TEST(PrecopyMemoryTest, WhereMemoryIsShortStagedCopiesGiveWay) {
-  PrecopyBench bench(kPages, {}, 2);
+  PrecopyBench bench(kCopiedPages, {}, 2);
   for (std::uint64_t round = 1; round <= 3; ++round) {
-    for (std::uint64_t page = 0; page < kPages; ++page) {
+    for (std::uint64_t page = 0; page < kCopiedPages; ++page) {
       bench.machine.Write(Gfn{page}, round * 1000 + page);
     }
     const auto snapshot = bench.Capture();
@@ -130,7 +131,7 @@ TEST(PrecopyMemoryTest, WhereMemoryIsShortStagedCopiesGiveWay) {
 }
 
 TEST(PrecopyCostTest, RoundsCannotShortenTheFixedPartOfAPause) {
-  CaptureBench bench(kPages, PrecopyBench::Budgeted({}), 64, Clock::System(),
+  CaptureBench bench(kCopiedPages, PrecopyBench::Budgeted({}), 64, Clock::System(),
                      PauseCost(5'000'000, 50'000));
   ASSERT_TRUE(bench.Capture().ok());
   bench.machine.Write(Gfn{3}, 33);
@@ -146,7 +147,7 @@ TEST_F(PrecopyTest, WithoutADirtyLogThereIsNone) {
   WriteHundred(1000);
   const SnapshotMetadata metadata = Capture();
   EXPECT_EQ(metadata.precopy_rounds, 0u);
-  EXPECT_EQ(metadata.pages_copied, kPages);
+  EXPECT_EQ(metadata.pages_copied, kCopiedPages);
 }
 
 }  // namespace

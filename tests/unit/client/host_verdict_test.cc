@@ -2,13 +2,14 @@
 
 #include <gmock/gmock.h>
 
+#include "base/clock.h"
+
 namespace stillframe::cli {
 namespace {
 
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr std::uint64_t kNsPerS = 1'000'000'000;
 constexpr std::uint64_t kNowS = 1000;
 
 v1::Host MakeHost() {

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "base/clock.h"
 #include "top/top_text.h"
 
 namespace stillframe::cli {
@@ -7,8 +8,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-constexpr std::uint64_t kNsPerS = 1'000'000'000;
 
 // `n` captures of 10 ms pauses each.
 v1::Guest GuestAfter(std::uint64_t n, const std::string& uuid = "u1") {

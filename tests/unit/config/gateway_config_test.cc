@@ -40,11 +40,12 @@ TEST(GatewayConfigTest, CertificatesComeTogether) {
 
 TEST(GatewayConfigTest, MetricsAreServedOnLoopbackOrNotAtAll) {
   for (const std::string_view address : {"", "127.0.0.1:9464", "[::1]:9464", "localhost:0"}) {
-    EXPECT_EQ(ErrorOf("[metrics]\nlisten = \"" + std::string(address) + "\"\n"), "accepted");
+    EXPECT_EQ(GatewayErrorOf("[metrics]\nlisten = \"" + std::string(address) + "\"\n"), "accepted");
   }
   for (const std::string_view address : {"0.0.0.0:9464", "[::]:9464", "192.168.1.2:9464",
                                          "unix:/run/metrics.sock", "9464", "example.org:9464"}) {
-    const std::string error = ErrorOf("[metrics]\nlisten = \"" + std::string(address) + "\"\n");
+    const std::string error =
+        GatewayErrorOf("[metrics]\nlisten = \"" + std::string(address) + "\"\n");
     EXPECT_TRUE(error.starts_with("gateway.toml:2: metrics.listen: ")) << error;
   }
 }
