@@ -76,6 +76,13 @@ std::vector<Key> DaemonKeys(DaemonSettings& daemon) {
        "Longest time that a pin lasts without being renewed."},
       {"pin_age_ms_max", NumberValue{&daemon.pin_age_ms_max, 1000, 7 * kDayMs, "ms", ""},
        "Longest time that a pin lasts however often it is renewed."},
+      {"arena_lock", BooleanValue{&daemon.arena_lock},
+       "Whether page copies are locked in memory, so that none of them ever reaches a swap "
+       "device. Needs RLIMIT_MEMLOCK for all of them, which the systemd unit has."},
+      {"arena_wipe", BooleanValue{&daemon.arena_wipe},
+       "Whether page copies are overwritten with zeros as soon as no generation needs them, and "
+       "all of a guest's when it goes or the daemon ends in order: whoever still reads them "
+       "then loses his pins. Costs a store to each page that is freed, on a thread of its own."},
   };
 }
 

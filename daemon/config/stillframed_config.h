@@ -28,6 +28,8 @@ struct DaemonSettings {
   std::uint64_t pins_per_connection_max = 256;
   std::uint64_t pin_ttl_ms_max = 600'000;
   std::uint64_t pin_age_ms_max = 3'600'000;
+  bool arena_lock = false;
+  bool arena_wipe = false;
 };
 
 struct BackendSettings {

@@ -150,7 +150,8 @@ absl::Status ServeSnapshots(const StillframedConfig& config) {
                         },
                         std::make_shared<CopyCrew>(CopyHelpers(), numa),
                         std::make_shared<CaptureTurns>(config.daemon.captures_parallel_max),
-                        numa};
+                        numa,
+                        {config.daemon.arena_lock, config.daemon.arena_wipe}};
   Fleet fleet(OpenHypervisors(BackendsOf(config)), context, [&config](const GuestIdentity& guest) {
     return config.guests.PolicyFor(guest.name, guest.id);
   });

@@ -220,6 +220,7 @@ absl::Status Worker::BeginEpoch(const GuestView& view) {
   options.bytes_max = ArenaBytesFor(policy_, view, options.segment_bytes);
   options.budget = context_.budget;
   options.place = [home = home_](std::span<std::byte> memory) { home->Prefer(memory); };
+  options.secrecy = context_.arena_secrecy;
   Retention retention;
   retention.generations_max = policy_.generations_max;
   retention.pins_max = context_.pins_max;

@@ -48,6 +48,8 @@ struct WorkerContext {
 
   // Where there are NUMA nodes to choose from.
   std::shared_ptr<const NumaHost> numa = nullptr;
+
+  ArenaSecrecy arena_secrecy = {};
 };
 
 struct WorkerStatus {

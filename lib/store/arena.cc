@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <cerrno>
+#include <cstring>
 
 #include "base/memfd.h"
 #include "base/reason.h"
@@ -25,6 +27,13 @@ void TouchPages(std::span<std::byte> bytes) {
   for (std::size_t at = 0; at < bytes.size(); at += kPageBytes) {
     *const_cast<volatile std::byte*>(&bytes[at]) = std::byte{0};
   }
+}
+
+absl::Status Lock(std::span<std::byte> bytes) {
+  if (mlock(bytes.data(), bytes.size()) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, fmt::format("lock {} bytes in memory: raise RLIMIT_MEMLOCK (the unit's "
+                                        "LimitMEMLOCK=), or turn arena_lock off",
+                                        bytes.size()));
 }
 
 }  // namespace
@@ -53,9 +62,21 @@ Arena::Arena(Options options)
   segments_max_ = static_cast<std::uint32_t>(std::min<std::uint64_t>(
       options_.bytes_max / options_.segment_bytes, kSlotsMax >> slot_shift_));
   segments_at_ = std::make_unique<std::byte*[]>(segments_max_);
+  if (!options_.secrecy.wipe) return;
+  wiper_ = std::make_unique<SlotWiper>([this](SlotRun run) { return MemoryOf(run); },
+                                       [this](SlotRun run) {
+                                         MutexLock lock(mu_);
+                                         unwiped_slots_ -= run.count;
+                                         MakeFree(run);
+                                         wiped_.NotifyAll();
+                                       });
 }
 
 Arena::~Arena() {
+  if (wipes()) {
+    wiper_.reset();
+    WipeTaken();
+  }
   if (options_.budget != nullptr) options_.budget->Return(bytes_held());
 }
 
@@ -74,14 +95,13 @@ absl::Status Arena::Grow() {
     auto segment = std::make_unique<Segment>();
     SF_ASSIGN_OR_RETURN(segment->mapping,
                         Mapping::Shared(fd.get(), 0, options_.segment_bytes, Access::kReadWrite));
-    // Page copies are other people's secrets: keep them out of this process's core dumps.
-    madvise(segment->mapping.data(), segment->mapping.size(), MADV_DONTDUMP);
     // Huge pages where the host allows them for shared memory (shmem_enabled: advise). All of the
     // segment is touched anyway, so they waste nothing.
     madvise(segment->mapping.data(), segment->mapping.size(), MADV_HUGEPAGE);
     if (options_.place) options_.place(segment->mapping.span());
     SF_RETURN_IF_ERROR(segment->mapping.Populate(Access::kReadWrite));
     TouchPages(segment->mapping.span());
+    if (options_.secrecy.lock) SF_RETURN_IF_ERROR(Lock(segment->mapping.span()));
     SF_RETURN_IF_ERROR(SealAgainstNewWriters(fd.get()));
     SF_ASSIGN_OR_RETURN(segment->reader_fd, ReopenReadOnly(fd.get()));
     segment->free_slots = slots_per_segment();
@@ -112,6 +132,10 @@ absl::Status Arena::Reserve(std::uint64_t slots, std::vector<SlotRun>& runs) {
         for (std::uint32_t i = 0; slots > 0; ++i) TakeFrom(i, slots, runs);
         return absl::OkStatus();
       }
+      if (unwiped_slots_ > 0) {
+        wiped_.Wait(mu_);
+        continue;
+      }
     }
     SF_RETURN_IF_ERROR(Grow());
   }
@@ -123,7 +147,7 @@ bool Arena::CanReserve(std::uint64_t slots) const {
   if (options_.budget != nullptr) {
     growable = std::min(growable, options_.budget->available() / options_.segment_bytes);
   }
-  return free_slots_ + growable * slots_per_segment() >= slots;
+  return free_slots_ + unwiped_slots_ + growable * slots_per_segment() >= slots;
 }
 
 void Arena::TakeFrom(std::uint32_t segment_index, std::uint64_t& wanted,
@@ -156,6 +180,28 @@ void Arena::TakeFrom(std::uint32_t segment_index, std::uint64_t& wanted,
 
 void Arena::Free(SlotRun run) {
   MutexLock lock(mu_);
+  if (!wipes()) return MakeFree(run);
+  unwiped_slots_ += run.count;
+  wiper_->Add(run);
+}
+
+std::span<std::byte> Arena::MemoryOf(SlotRun run) const {
+  return {At(run.first), std::size_t{run.count} << kPageShift};
+}
+
+// What is free was wiped before, or never used.
+void Arena::WipeTaken() {
+  MutexLock lock(mu_);
+  for (std::uint32_t i = 0; i < segments_.size(); ++i) {
+    const Segment& segment = *segments_[i];
+    for (std::uint32_t slot = 0; slot < slots_per_segment(); ++slot) {
+      const bool free = (segment.free_words[slot / 64] >> (slot % 64) & 1) != 0;
+      if (!free) std::memset(At((i << slot_shift_) + slot), 0, kPageBytes);
+    }
+  }
+}
+
+void Arena::MakeFree(SlotRun run) {
   Segment& segment = *segments_[run.first >> slot_shift_];
   for (std::uint32_t slot = run.first & slot_mask_, end = slot + run.count; slot < end; ++slot) {
     segment.free_words[slot / 64] |= std::uint64_t{1} << (slot % 64);

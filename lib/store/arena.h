@@ -19,14 +19,10 @@
 #include "base/unique_fd.h"
 #include "base/units.h"
 #include "store/slot.h"
+#include "store/slot_run.h"
+#include "store/slot_wiper.h"
 
 namespace stillframe {
-
-// Slots that follow each other in one segment, so their pages are contiguous in memory.
-struct SlotRun {
-  Slot first = 0;
-  std::uint32_t count = 0;
-};
 
 // Memory that all arenas of a process share. Thread-safe.
 class ArenaBudget {
@@ -45,6 +41,12 @@ class ArenaBudget {
   std::uint64_t taken_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
+// What page copies are worth beyond being nobody else's to read. No core dump has them anyway.
+struct ArenaSecrecy {
+  bool lock = false;  // never on a swap device: needs RLIMIT_MEMLOCK to allow the whole arena
+  bool wipe = false;  // zeroed when freed, and all that is left when the arena goes
+};
+
 class Arena {
  public:
   struct Options {
@@ -56,22 +58,28 @@ class Arena {
     // Says where a new segment's memory is to come from, before any of it is touched; null: from
     // where the kernel likes.
     std::function<void(std::span<std::byte>)> place = nullptr;
+
+    ArenaSecrecy secrecy = {};
   };
 
   explicit Arena(Options options);
+
+  // Where it wipes, zeroes what was not freed: 0.1 s for each GiB.
   ~Arena();
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
   // Appends runs that together hold exactly `slots` free slots to `runs` and takes them, making
   // and faulting in new segments as needed (that blocks for some 10 ms each). All or nothing:
-  // RESOURCE_EXHAUSTED with reason LIMIT_EXCEEDED names the bound that was reached.
+  // RESOURCE_EXHAUSTED with reason LIMIT_EXCEEDED names the bound that was reached. Rather than to
+  // grow it waits for slots that are being wiped.
   absl::Status Reserve(std::uint64_t slots, std::vector<SlotRun>& runs) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Whether Reserve(slots) would find room within the bounds, should nobody else take it first.
   bool CanReserve(std::uint64_t slots) const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Gives slots back. Nobody may read them through a live generation any more.
+  // Gives slots back, once they are wiped where that is asked for; it does not wait for that.
+  // Nobody may read them through a live generation any more.
   void Free(SlotRun run) ABSL_LOCKS_EXCLUDED(mu_);
 
   // The page of a taken slot. Valid as long as the arena. Lock-free: usable in the pause window.
@@ -87,6 +95,9 @@ class Arena {
   // A read-only descriptor of segment `index` for readers; borrowed, valid as long as the arena.
   int segment_fd(std::uint32_t index) const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Whether slots are zeroed when they are freed.
+  bool wipes() const { return wiper_ != nullptr; }
+
   std::uint64_t bytes_max() const { return options_.bytes_max; }
   std::uint64_t bytes_held() const ABSL_LOCKS_EXCLUDED(mu_);
   std::uint64_t bytes_used() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -100,6 +111,9 @@ class Arena {
   };
 
   absl::Status Grow() ABSL_LOCKS_EXCLUDED(mu_);
+  std::span<std::byte> MemoryOf(SlotRun run) const;
+  void MakeFree(SlotRun run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WipeTaken();
   void TakeFrom(std::uint32_t segment_index, std::uint64_t& wanted, std::vector<SlotRun>& runs)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -115,6 +129,9 @@ class Arena {
   mutable Mutex mu_;
   std::vector<std::unique_ptr<Segment>> segments_ ABSL_GUARDED_BY(mu_);
   std::uint64_t free_slots_ ABSL_GUARDED_BY(mu_) = 0;
+  std::uint64_t unwiped_slots_ ABSL_GUARDED_BY(mu_) = 0;  // free soon
+  CondVar wiped_;
+  std::unique_ptr<SlotWiper> wiper_;  // null: nothing is wiped; last: its thread uses the rest
 };
 
 }  // namespace stillframe

@@ -41,7 +41,12 @@ SnapshotStore::SnapshotStore(GuestIdentity guest, Epoch epoch, std::shared_ptr<A
       events_(events),
       control_(std::move(control)) {}
 
-SnapshotStore::~SnapshotStore() = default;
+// Whoever reads on finds his pin lost: after this the arena may be wiped.
+SnapshotStore::~SnapshotStore() {
+  if (!arena_->wipes()) return;
+  MutexLock lock(mu_);
+  for (const auto& [generation, live] : live_) control_->End(live.snapshot->liveness_index);
+}
 
 absl::StatusOr<SnapshotPtr> SnapshotStore::Publish(
     SnapshotMetadata metadata, std::span<const Slot> slots,

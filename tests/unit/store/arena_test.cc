@@ -5,9 +5,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/reason.h"
+#include "support/vm_flags.h"
 
 namespace stillframe {
 namespace {
@@ -113,6 +115,83 @@ TEST(ArenaTest, ReadersCanMapSegmentsButNeverWriteOrResizeThem) {
   *arena.At(runs[0].first) = std::byte{42};
   EXPECT_EQ(*static_cast<std::byte*>(at), std::byte{42});
   munmap(at, kPageBytes);
+}
+
+// As a reader would: through the descriptor that readers get.
+std::vector<std::byte> SeenByReaders(int segment_fd) {
+  std::vector<std::byte> bytes(kSegmentBytes);
+  EXPECT_EQ(pread(segment_fd, bytes.data(), bytes.size(), 0), static_cast<ssize_t>(kSegmentBytes));
+  return bytes;
+}
+
+Arena::Options Wiping(std::uint64_t bytes_max) {
+  Arena::Options options = Small(bytes_max);
+  options.secrecy.wipe = true;
+  return options;
+}
+
+void Fill(Arena& arena, const std::vector<SlotRun>& runs) {
+  for (const SlotRun& run : runs) {
+    std::fill_n(arena.At(run.first), std::size_t{run.count} * kPageBytes, std::byte{0x5e});
+  }
+}
+
+TEST(ArenaTest, WipesWhatIsFreedBeforeAnybodyGetsItAgain) {
+  Arena arena(Wiping(kSegmentBytes));
+  std::vector<SlotRun> runs;
+  ASSERT_TRUE(arena.Reserve(64, runs).ok());
+  Fill(arena, runs);
+  arena.Free({8, 16});
+  EXPECT_TRUE(arena.CanReserve(16));
+  EXPECT_FALSE(arena.CanReserve(17));
+  std::vector<SlotRun> again;
+  ASSERT_TRUE(arena.Reserve(16, again).ok());  // waits for it
+  ASSERT_EQ(Total(again), 16u);
+  const std::vector<std::byte> seen = SeenByReaders(arena.segment_fd(0));
+  for (std::size_t page = 0; page < 64; ++page) {
+    const std::byte expected = page >= 8 && page < 24 ? std::byte{0} : std::byte{0x5e};
+    EXPECT_EQ(seen[page * kPageBytes], expected) << page;
+    EXPECT_EQ(seen[(page + 1) * kPageBytes - 1], expected) << page;
+  }
+}
+
+TEST(ArenaTest, WipesAllThatIsLeftWhenItGoes) {
+  UniqueFd kept;
+  {
+    Arena arena(Wiping(kSegmentBytes));
+    std::vector<SlotRun> runs;
+    ASSERT_TRUE(arena.Reserve(40, runs).ok());
+    Fill(arena, runs);
+    kept.reset(dup(arena.segment_fd(0)));
+  }
+  for (const std::byte byte : SeenByReaders(kept.get())) ASSERT_EQ(byte, std::byte{0});
+}
+
+TEST(ArenaTest, KeepsWhatReadersStillMapUnlessItWipes) {
+  UniqueFd kept;
+  {
+    Arena arena(Small(kSegmentBytes));
+    std::vector<SlotRun> runs;
+    ASSERT_TRUE(arena.Reserve(40, runs).ok());
+    Fill(arena, runs);
+    kept.reset(dup(arena.segment_fd(0)));
+  }
+  EXPECT_EQ(SeenByReaders(kept.get())[0], std::byte{0x5e});
+}
+
+TEST(ArenaTest, IsInNoCoreDumpAndLockedWhereAskedFor) {
+  for (const bool lock : {false, true}) {
+    Arena::Options options = Small(kSegmentBytes);
+    options.name = "arena-flags-test";
+    options.secrecy.lock = lock;
+    Arena arena(options);
+    std::vector<SlotRun> runs;
+    ASSERT_TRUE(arena.Reserve(1, runs).ok());
+    const auto found = MappingsNamed("self", options.name);
+    ASSERT_EQ(found.size(), 1u);
+    EXPECT_TRUE(found[0].Has("dd")) << found[0].flags;
+    EXPECT_EQ(found[0].Has("lo"), lock) << found[0].flags;
+  }
 }
 
 }  // namespace

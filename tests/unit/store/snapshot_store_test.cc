@@ -1,6 +1,7 @@
 #include "store/snapshot_store.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include "base/reason.h"
 #include "support/fake_clock.h"
@@ -12,8 +13,9 @@ constexpr std::size_t kSegmentBytes = 64 * kPageBytes;
 
 class SnapshotStoreTest : public testing::Test {
  protected:
-  void MakeStore(Retention retention, std::uint64_t segments = 8) {
+  void MakeStore(Retention retention, std::uint64_t segments = 8, ArenaSecrecy secrecy = {}) {
     Arena::Options options;
+    options.secrecy = secrecy;
     options.name = "test";
     options.segment_bytes = kSegmentBytes;
     options.bytes_max = segments * kSegmentBytes;
@@ -185,6 +187,22 @@ TEST_F(SnapshotStoreTest, TellsWatchersWhatWasPublishedAndEvicted) {
   EXPECT_EQ(batch.events[2].kind, SnapshotEvent::Kind::kEvicted);
   EXPECT_EQ(batch.events[2].generation.value, 1u);
   EXPECT_EQ(batch.events[2].oldest.value, 2u);
+}
+
+TEST_F(SnapshotStoreTest, WhoStillReadsWhenAStoreIsWipedLosesHisPinFirst) {
+  for (const bool wipe : {false, true}) {
+    generation_ = 0;
+    MakeStore({.generations_max = 2}, 8, {.lock = false, .wipe = wipe});
+    const auto published = PublishWith({0});
+    ASSERT_TRUE(published.ok());
+    const UniqueFd control(dup(store_->control().fd()));
+    const std::uint32_t index = (*published)->liveness_index;
+    store_.reset();
+    std::uint64_t word = 77;
+    ASSERT_EQ(pread(control.get(), &word, sizeof word, static_cast<off_t>(index * sizeof word)),
+              static_cast<ssize_t>(sizeof word));
+    EXPECT_EQ(word, wipe ? 0u : 1u);
+  }
 }
 
 }  // namespace
