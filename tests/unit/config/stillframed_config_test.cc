@@ -144,7 +144,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "stillframed.toml:2: daemon.a\\x0ab: unknown key; known here: socket, "
                 "socket_mode, socket_group, ledger, log_level, arena_bytes_max, "
                 "captures_parallel_max, discovery_period_ms, connections_max, "
-                "pins_per_connection_max, pin_ttl_ms_max, pin_age_ms_max"}));
+                "pins_per_connection_max, pin_ttl_ms_max, pin_age_ms_max, "
+                "arena_lock, arena_wipe"}));
 
 TEST(StillframedConfigTest, ReportsTheFirstProblemByLine) {
   EXPECT_EQ(DaemonErrorOf("[defaults]\nperiod_ms = 1\n[daemon]\nconnections_max = 0\n"),
