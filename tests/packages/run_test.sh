@@ -23,7 +23,7 @@ debs=("$out"/packages/!(*-dev)_*.deb)
 "$here/build_machine.sh" "$out" "$simguest" "${debs[@]}"
 
 console=$out/console.log
-timeout --kill-after=5 400 qemu-system-x86_64 \
+timeout --kill-after=5 700 qemu-system-x86_64 \
   -machine q35 -cpu max -accel tcg -smp 2 -m 2G \
   -nodefaults -no-user-config -display none -no-reboot -serial "file:$console" \
   -kernel "$kernel" -initrd "$out/machine.cpio" \

@@ -22,11 +22,11 @@ absl::Status Available();
 
 // Runs a shell command in dom0. UNAVAILABLE: dom0 does not answer.
 absl::StatusOr<Ran> Run(const std::string& command,
-                        std::chrono::seconds timeout = std::chrono::seconds(60));
+                        std::chrono::seconds timeout = std::chrono::seconds(120));
 
 // The same; what it wrote. INTERNAL with that when its status is not 0.
 absl::StatusOr<std::string> Succeed(const std::string& command,
-                                    std::chrono::seconds timeout = std::chrono::seconds(60));
+                                    std::chrono::seconds timeout = std::chrono::seconds(120));
 
 // Starts the guest of tests/xen/guests/NAME.cfg and waits for its workload; its domain id. Creation
 // that fails is tried again a bounded number of times, told on stderr.

@@ -61,7 +61,7 @@ class XenStackTest : public testing::Test {
       const auto domain = xen_lab::CreateGuest(name);
       ASSERT_TRUE(domain.ok()) << domain.status();
     }
-    const auto started = xen_lab::Succeed(kStartDaemons, std::chrono::seconds(180));
+    const auto started = xen_lab::Succeed(kStartDaemons, std::chrono::seconds(300));
     ASSERT_TRUE(started.ok()) << started.status() << Dom0("tail -n 5 /tmp/stack/*.log");
     const auto target = xen_lab::GatewayTarget();
     ASSERT_TRUE(target.ok()) << target.status();
