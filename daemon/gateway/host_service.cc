@@ -17,8 +17,9 @@ grpc::ServerUnaryReactor* HostService::GetHost(grpc::CallbackServerContext* grpc
     return look_();
   };
   absl::StatusOr<v1::Host> host = look();
-  if (host.ok()) *response->mutable_host() = *std::move(host);
-  return Answered(call, host.status());
+  if (!host.ok()) return Answered(call, host.status());
+  *response->mutable_host() = *std::move(host);
+  return Answered(call, absl::OkStatus());
 }
 
 }  // namespace stillframe

@@ -100,10 +100,11 @@ std::string CutLines(const std::string& text, std::size_t columns) {
 }  // namespace
 
 std::string VersionAndUptime(const std::string& version, std::uint64_t uptime_ms) {
+  constexpr std::uint64_t kMinutesOfDay = 1440;
   const std::uint64_t minutes = uptime_ms / 60'000;
   std::string up = fmt::format("{} s", uptime_ms / 1000);
-  if (minutes >= 24 * 60) {
-    up = fmt::format("{} d {} h", minutes / (24 * 60), minutes / 60 % 24);
+  if (minutes >= kMinutesOfDay) {
+    up = fmt::format("{} d {} h", minutes / kMinutesOfDay, minutes % kMinutesOfDay / 60);
   } else if (minutes >= 60) {
     up = fmt::format("{} h {} min", minutes / 60, minutes % 60);
   } else if (minutes > 0) {

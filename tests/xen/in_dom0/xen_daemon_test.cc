@@ -103,9 +103,11 @@ TEST_F(XenDaemonTest, AKilledDaemonNeverLeavesTheGuestPaused) {
     StartDaemon();
     if (HasFatalFailure()) return;
     ASSERT_TRUE(SpinUntilPaused()) << daemon_->Log();
+    // Stopped first: killed at once, the guest may run again before it can be asked.
+    daemon_->Signal(SIGSTOP);
+    const bool in_the_pause = IsPaused();
     const std::uint64_t killed_ns = Clock::System().MonotonicNs();
     daemon_->Signal(SIGKILL);
-    const bool in_the_pause = IsPaused();
     ASSERT_TRUE(Eventually([&] { return !IsPaused(); })) << "stranded at point " << point;
     if (in_the_pause) {
       latencies_ms.push_back(static_cast<double>(Clock::System().MonotonicNs() - killed_ns) / 1e6);
