@@ -23,6 +23,11 @@ class GuestGate {
   // PERMISSION_DENIED (NOTHING_GRANTED): no grant names the principal.
   absl::Status Enter(const Principal& principal) const;
 
+  // Whether no guest is hidden from it, whichever there are.
+  bool SeesEveryGuest(const Principal& principal) const {
+    return policies_.Get()->RightsOnEveryGuest(principal).Has(Right::kList);
+  }
+
   // By name then UUID.
   absl::StatusOr<std::vector<v1::Guest>> ListGuests(const Principal& principal) const;
 

@@ -113,17 +113,24 @@ std::string StatusText(const HostVerdict& verdict) {
   const v1::Host::Daemon& daemon = verdict.host.daemon();
   std::string text =
       verdict.healthy() ? "healthy\n" : fmt::format("UNHEALTHY: {}\n", ProblemsText(verdict));
-  text += fmt::format("{:<9} {}; {} local readers, {} pins\n", "daemon",
-                      VersionAndUptime(daemon.version(), daemon.uptime_ms()), daemon.connections(),
-                      daemon.pins());
+  const bool load = TellsLoad(verdict.host);
+  text += fmt::format("{:<9} {}", "daemon", VersionAndUptime(daemon.version(), daemon.uptime_ms()));
+  if (load) text += fmt::format("; {} local readers, {} pins", daemon.connections(), daemon.pins());
+  text += '\n';
   if (verdict.host.has_gateway()) {
     const v1::Host::Gateway& gateway = verdict.host.gateway();
-    text += fmt::format("{:<9} {}; {} streams, {} pins, {} stalls\n", "gateway",
-                        VersionAndUptime(gateway.version(), gateway.uptime_ms()), gateway.streams(),
-                        gateway.pins(), gateway.stalls());
+    text += fmt::format("{:<9} {}", "gateway",
+                        VersionAndUptime(gateway.version(), gateway.uptime_ms()));
+    if (load) {
+      text += fmt::format("; {} streams, {} pins, {} stalls", gateway.streams(), gateway.pins(),
+                          gateway.stalls());
+    }
+    text += '\n';
   }
-  text +=
-      fmt::format("{:<9} {}\n", "arena", ShareOf(daemon.arena_bytes(), daemon.arena_bytes_max()));
+  if (load) {
+    text +=
+        fmt::format("{:<9} {}\n", "arena", ShareOf(daemon.arena_bytes(), daemon.arena_bytes_max()));
+  }
   text +=
       fmt::format("{:<9} {}, {} of them captured\n", "guests", verdict.guests, verdict.captured);
   for (const Finding& finding : verdict.problems) text += FindingLine("PROBLEM", finding);

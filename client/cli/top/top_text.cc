@@ -64,8 +64,9 @@ std::string GuestsTable(const std::vector<GuestRates>& guests, std::size_t shown
 
 std::string DaemonLine(const v1::Host& host) {
   const v1::Host::Daemon& daemon = host.daemon();
-  return fmt::format("stillframed {}; arena {}; guardian resumed {}",
-                     VersionAndUptime(daemon.version(), daemon.uptime_ms()),
+  const std::string age = VersionAndUptime(daemon.version(), daemon.uptime_ms());
+  if (!TellsLoad(host)) return fmt::format("stillframed {}", age);
+  return fmt::format("stillframed {}; arena {}; guardian resumed {}", age,
                      ShareOf(daemon.arena_bytes(), daemon.arena_bytes_max()),
                      daemon.guardian_resumes());
 }
@@ -76,9 +77,11 @@ std::string GatewayLine(const v1::Host& host) {
                        host.daemon().connections(), host.daemon().pins(), host.daemon().watches());
   }
   const v1::Host::Gateway& gateway = host.gateway();
-  return fmt::format("gateway {}; {} streams, {} pins, {} in flight, {} stalls",
-                     VersionAndUptime(gateway.version(), gateway.uptime_ms()), gateway.streams(),
-                     gateway.pins(), FormatBytes(gateway.inflight_bytes()), gateway.stalls());
+  const std::string age = VersionAndUptime(gateway.version(), gateway.uptime_ms());
+  if (!TellsLoad(host)) return fmt::format("gateway {}", age);
+  return fmt::format("gateway {}; {} streams, {} pins, {} in flight, {} stalls", age,
+                     gateway.streams(), gateway.pins(), FormatBytes(gateway.inflight_bytes()),
+                     gateway.stalls());
 }
 
 // Each line at most `columns` characters wide.
@@ -98,6 +101,8 @@ std::string CutLines(const std::string& text, std::size_t columns) {
 }
 
 }  // namespace
+
+bool TellsLoad(const v1::Host& host) { return host.daemon().arena_bytes_max() > 0; }
 
 std::string VersionAndUptime(const std::string& version, std::uint64_t uptime_ms) {
   constexpr std::uint64_t kMinutesOfDay = 1440;

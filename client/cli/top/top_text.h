@@ -21,6 +21,9 @@ std::string TopText(const v1::Host& host, const std::vector<GuestRates>& guests,
 
 Json TopJson(const v1::Host& host, const std::vector<GuestRates>& guests);
 
+// Whether sums over all guests are in it: they are only for who may list every guest.
+bool TellsLoad(const v1::Host& host);
+
 // "0.1.0, up 3 h 12 min".
 std::string VersionAndUptime(const std::string& version, std::uint64_t uptime_ms);
 

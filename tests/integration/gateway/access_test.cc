@@ -10,6 +10,7 @@
 #include "integration/gateway/gateway_fixture.h"
 #include "pki/pki_directory.h"
 #include "stillframe/v1/access_service.grpc.pb.h"
+#include "stillframe/v1/host_service.grpc.pb.h"
 
 namespace stillframe {
 namespace {
@@ -186,6 +187,23 @@ TEST_F(AccessTest, AGuestThatMayNotBeListedDoesNotExist) {
   v1::ReadPagesRequest request;
   *request.mutable_snapshot() = Select(4711);
   EXPECT_EQ(InfoOf(Read(request).status).reason(), "GUEST_NOT_FOUND");
+}
+
+TEST_F(AccessTest, SumsOverAllGuestsAreForWhoMayListThemAll) {
+  StartServed();
+  const auto stub = v1::HostService::NewStub(channel_);
+  const auto host = [&] {
+    grpc::ClientContext call;
+    v1::GetHostResponse response;
+    const grpc::Status status = stub->GetHost(&call, {}, &response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response.host();
+  };
+  Allow({GrantOf(kMonitor, "*", {Right::kList})});
+  EXPECT_GE(host().daemon().connections(), 1u);
+  Allow({GrantOf(kMonitor, "al*", {Right::kRead})});
+  EXPECT_EQ(host().daemon().connections(), 0u);
+  EXPECT_NE(host().gateway().version(), "");
 }
 
 // Else the answer to a shared name would tell of the guest that may not be listed.
