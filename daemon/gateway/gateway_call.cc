@@ -144,6 +144,7 @@ absl::Status GatewayCall::CheckRequestBytes(std::uint64_t bytes) const {
 
 void GatewayCall::End(const absl::Status& status) {
   if (std::exchange(ended_, true)) return;
+  stream_.reset();  // before the caller hears of the end: it may come with its next call at once
   context_.metrics.CallEnded(record_.method, caller_.principal.name, status);
   record_.code = CodeName(status.code());
   if (status.ok()) return;

@@ -41,7 +41,7 @@ class GatewayCall {
   // Identify, and that it may be served at all: PERMISSION_DENIED (NOTHING_GRANTED).
   absl::Status Admit();
 
-  // Admit, and a place among the open streams until this goes: RESOURCE_EXHAUSTED.
+  // Admit, and a place among the open streams until End: RESOURCE_EXHAUSTED.
   absl::Status AdmitStream(std::string_view attempt);
 
   // As GuestGate has them; what was asked for and found goes into the record.
@@ -72,7 +72,7 @@ class GatewayCall {
   // RESOURCE_EXHAUSTED: more than one request of this principal may ask for.
   absl::Status CheckRequestBytes(std::uint64_t bytes) const;
 
-  // How it ended; the first one counts.
+  // How it ended; the first one counts. To be told before the caller is.
   void End(const absl::Status& status);
 
   const GatewayContext& context() const { return context_; }

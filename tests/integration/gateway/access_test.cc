@@ -354,6 +354,17 @@ TEST_F(AccessTest, QuotasRefuseOnePrincipalAndNameThemselves) {
   EXPECT_TRUE(Pin(pin).ok());
 }
 
+TEST_F(AccessTest, WhoMakesOneCallAfterTheOtherNeedsOnePlace) {
+  StartServed();
+  QuotaRule rule{{kMonitor}, {}};
+  rule.limits.streams_max = 1;
+  Allow({GrantOf("*", "*", {Right::kRead, Right::kCapture})}, {rule});
+  for (int i = 0; i < 200; ++i) {
+    ASSERT_TRUE(ReadAll().ok()) << i;
+    ASSERT_NE(Capture().error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED) << i;
+  }
+}
+
 TEST_F(AccessTest, EveryCallIsRecordedWithWhatItDid) {
   StartServed();
   Allow({GrantOf(kMonitor, "*", {Right::kRead})});
